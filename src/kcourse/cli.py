@@ -1,0 +1,176 @@
+"""The command line: ``kcourse learn``, ``check``, ``hint``, … and what each exit code means.
+
+Commands import what they need when they run, so that ``--help`` answers at once. A user's
+mistake (``KcourseError`` or wrong usage) is one line on stderr and exit code 2 unless the
+error says otherwise; there is no traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kcourse import __version__
+from kcourse.errors import KcourseError
+
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """A group that suggests the nearest command for a misspelt one."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "`kcourse --help` lists the commands."
+            raise click.UsageError(f"There is no command {args[0]!r}. {hint}") from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kcourse")
+def kcourse() -> None:
+    """Learn TensorFlow 2 and Keras 3: work through lessons, check exercises, grade them."""
+
+
+_workspace_option = click.option(
+    "--workspace",
+    type=click.Path(path_type=Path),
+    help="The learner's workspace (default: the one that holds the current folder).",
+)
+
+
+@kcourse.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("my-course"))
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Use this port and no other.")
+def learn(folder: Path, no_browser: bool, port: int | None) -> None:
+    """Make or resume the workspace FOLDER and open JupyterLab on its start page."""
+    from kcourse import lab
+
+    sys.exit(lab.learn(folder, browser=not no_browser, port=port))
+
+
+@kcourse.command()
+@click.argument("names", nargs=-1)
+@click.option("--watch", is_flag=True, help="Check again whenever an answer changes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+@_workspace_option
+def check(names: tuple[str, ...], watch: bool, as_json: bool, workspace: Path | None) -> None:
+    """Check exercises of the workspace: NAMES, or all. Exit code 0 if all are correct, else 1."""
+    from kcourse import checking
+
+    sys.exit(checking.check(names, workspace=workspace, watch=watch, as_json=as_json))
+
+
+@kcourse.command()
+@click.argument("name")
+@_workspace_option
+def hint(name: str, workspace: Path | None) -> None:
+    """Show a hint for the exercise NAME, one more each time."""
+    from kcourse import terminal
+
+    terminal.hint(name, workspace=workspace)
+
+
+@kcourse.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Show it although the exercise is not solved.")
+@_workspace_option
+def solution(name: str, yes: bool, workspace: Path | None) -> None:
+    """Show the explained solution of the exercise NAME."""
+    from kcourse import terminal
+
+    terminal.solution(name, workspace=workspace, yes=yes)
+
+
+@kcourse.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the standings as JSON.")
+@_workspace_option
+def progress(as_json: bool, workspace: Path | None) -> None:
+    """Show which exercises are solved and where to go on."""
+    from kcourse import terminal
+
+    terminal.progress(workspace=workspace, as_json=as_json)
+
+
+@kcourse.command()
+@click.argument("name")
+@_workspace_option
+def reset(name: str, workspace: Path | None) -> None:
+    """Put the exercise NAME back to its stub; the answer is kept in the workspace's history."""
+    from kcourse import workspace as workspaces
+
+    click.echo(workspaces.reset(name, workspace))
+
+
+@kcourse.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@_workspace_option
+def update(as_json: bool, workspace: Path | None) -> None:
+    """Bring the workspace to the installed course version without losing any of your work."""
+    from kcourse import workspace as workspaces
+
+    sys.exit(workspaces.update(workspace, as_json=as_json))
+
+
+@kcourse.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Write the reports to this folder.")
+@click.option("--threshold", type=float, default=0.0, help="Least share of points, 0 to 1.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Submissions at a time.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the cases (default: fresh).")
+@click.option("--timeout", type=click.FloatRange(min=1), default=60.0, help="Seconds a cell.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
+def grade(paths: tuple[Path, ...], **options: Any) -> None:
+    """Grade notebooks, a workspace, or a folder with one sub-folder a learner.
+
+    Exit code 0: all at or over the threshold; 1: someone below; 3: the grader could not work.
+    """
+    from kcourse import grading
+
+    sys.exit(grading.grade(paths, **options))
+
+
+@kcourse.command()
+@click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--scale", type=click.Choice(["quick", "full"]), default="quick")
+@click.option("--jobs", type=click.IntRange(min=1), help="Lessons at a time (default: cores).")
+@click.option("--report", type=click.Path(path_type=Path), help="Write the report to this file.")
+@click.option("--store", is_flag=True, help="Run the lessons and store their outputs instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify(notebooks: tuple[Path, ...], **options: Any) -> None:
+    """Prove the lessons: as shipped by nbval, with solutions filled in by papermill."""
+    from kcourse import verification
+
+    sys.exit(verification.verify(notebooks, **options))
+
+
+@kcourse.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """Show versions, devices and data at hand; exit code 1 if something needed is missing."""
+    from kcourse import terminal
+
+    sys.exit(terminal.doctor(as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line; every known failure is one line and an exit code."""
+    try:
+        result = kcourse.main(standalone_mode=False)
+    except KcourseError as error:
+        click.echo(f"kcourse: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"kcourse: {' '.join(error.format_message().split())}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("kcourse: stopped.", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,115 @@
+"""The lessons: where they are, in what order, and what their cells mean.
+
+A lesson is ``NN_chapter/NN_topic.ipynb``. Each exercise has a cell for the answer, known by its
+id ``exercise-NAME``, else by ``metadata.kcourse.exercise``, else by the first line
+``# EXERCISE NAME``; and a cell with id ``check-NAME`` that checks it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from kcourse.errors import KcourseError
+
+_NUMBERED = re.compile(r"(?P<number>\d\d)_(?P<name>[a-z0-9_]+)")
+_MARKER = re.compile(r"#\s*EXERCISE\s+(?P<name>\w+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson notebook of the installed course."""
+
+    path: Path
+    chapter: str
+    chapter_number: str
+    topic: str
+    number: str
+
+    @property
+    def key(self) -> str:
+        """The path relative to the lessons' root, without suffix: ``01_tensors/01_topic``."""
+        return f"{self.chapter_number}_{self.chapter}/{self.number}_{self.topic}"
+
+    @cached_property
+    def notebook(self) -> NotebookNode:
+        """The lesson as shipped."""
+        return nbformat.read(self.path, as_version=4)
+
+    @cached_property
+    def title(self) -> str:
+        """The text of the lesson's first heading."""
+        for cell in self.notebook.cells:
+            if cell.cell_type == "markdown" and (found := re.match(r"#\s+(.+)", cell.source)):
+                return found[1].strip()
+        return self.topic.replace("_", " ")
+
+    @cached_property
+    def exercises(self) -> list[str]:
+        """The names of the lesson's exercises, in order."""
+        names = (exercise_name(cell) for cell in self.notebook.cells)
+        return [name for name in names if name]
+
+
+def root() -> Path:
+    """Return the folder of the lessons: inside an installed package, else the source tree's."""
+    packaged = Path(__file__).parent / "notebooks"
+    source = Path(__file__).parents[2] / "notebooks"
+    for folder in (packaged, source):
+        if folder.is_dir():
+            return folder
+    raise KcourseError(f"The lessons are missing: neither {packaged} nor {source} is a folder.")
+
+
+def all_lessons() -> list[Lesson]:
+    """Return all lessons in the order of the course."""
+    lessons = []
+    for path in sorted(root().glob("[0-9][0-9]_*/[0-9][0-9]_*.ipynb")):
+        chapter, topic = _NUMBERED.fullmatch(path.parent.name), _NUMBERED.fullmatch(path.stem)
+        if chapter and topic:
+            lessons.append(
+                Lesson(path, chapter["name"], chapter["number"], topic["name"], topic["number"])
+            )
+    return lessons
+
+
+def lesson_of(chapter: str, topic: str) -> Lesson:
+    """Return the lesson that an exercise with this chapter and topic belongs to."""
+    for lesson in all_lessons():
+        if (lesson.chapter, lesson.topic) == (chapter, topic):
+            return lesson
+    raise KcourseError(f"There is no lesson {topic!r} in chapter {chapter!r}.")
+
+
+def exercise_name(cell: NotebookNode) -> str | None:
+    """Return the exercise whose answer this cell holds, or ``None``."""
+    if cell.cell_type != "code":
+        return None
+    if cell.get("id", "").startswith("exercise-"):
+        return str(cell["id"]).removeprefix("exercise-")
+    named = cell.metadata.get("kcourse", {})
+    if isinstance(named, dict) and isinstance(named.get("exercise"), str):
+        return str(named["exercise"])
+    marker = _MARKER.match(cell.source.lstrip())
+    return marker["name"] if marker else None
+
+
+def marked(name: str, source: str) -> str:
+    """Return the source of an answer with the marker line of its exercise on top."""
+    return f"# EXERCISE {name}\n{source.strip()}\n".rstrip()
+
+
+def fill_solutions(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of a lesson in which every exercise cell holds the course's solution."""
+    from kcourse import exercises, solutions
+
+    filled = nbformat.from_dict(notebook)
+    for cell in filled.cells:
+        if name := exercise_name(cell):
+            cell.source = marked(name, solutions.source_of(exercises.get(name)))
+    return filled

@@ -1,0 +1,115 @@
+"""The figures that lessons share: one look, safe for colour-blind readers, calm in print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+# Okabe and Ito's palette, in an order in which neighbours differ in lightness as well.
+BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#CC79A7",
+    "#F0E442",
+    "#999999",
+)
+COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE)
+
+
+def use_course_style() -> None:
+    """Set the course's matplotlib style: white ground, readable sizes, the palette above."""
+    mpl.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=COLOURS, linestyle=["-", "--", "-.", ":", "-", "--"]),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlesize": 11,
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 96,
+            "figure.facecolor": "white",
+            "font.size": 10,
+            "image.cmap": "cividis",
+            "savefig.facecolor": "white",
+        }
+    )
+
+
+def draw_array(
+    axes: Axes,
+    values: Any,
+    *,
+    title: str = "",
+    marked: Any = None,
+    faded: Any = None,
+    colour: str = SKY,
+    fmt: str | Callable[[Any], str] = "{}",
+    index: bool = False,
+) -> None:
+    """Draw a vector or matrix as a grid of cells with its values written in them.
+
+    Args:
+        axes: where to draw; its frame and ticks are removed.
+        values: array-like of shape (columns,) or (rows, columns).
+        title: heading, such as the name and the shape.
+        marked: boolean array of the same shape; these cells are filled with ``colour`` and
+            hatched, so that the mark shows without colour as well.
+        faded: boolean array of the same shape; these cells are drawn pale and dashed, for
+            values that broadcasting repeats but nobody stores.
+        colour: fill of marked cells.
+        fmt: a format string or a function that makes a value's text.
+        index: write row and column numbers at the edges.
+    """
+    grid = np.atleast_2d(np.asarray(values))
+    marks = np.zeros(grid.shape, bool) if marked is None else np.atleast_2d(np.asarray(marked))
+    pale = np.zeros(grid.shape, bool) if faded is None else np.atleast_2d(np.asarray(faded))
+    write = fmt.format if isinstance(fmt, str) else fmt
+    rows, columns = grid.shape
+    for r in range(rows):
+        for c in range(columns):
+            axes.add_patch(
+                Rectangle(
+                    (c, r),
+                    1,
+                    1,
+                    facecolor=colour if marks[r, c] else "white",
+                    edgecolor="#bbbbbb" if pale[r, c] else "black",
+                    linestyle="--" if pale[r, c] else "-",
+                    hatch="///" if marks[r, c] else None,
+                    alpha=0.95,
+                )
+            )
+            text = axes.text(c + 0.5, r + 0.5, write(grid[r, c]), ha="center", va="center")
+            text.set_color("#777777" if pale[r, c] else "black")
+            if marks[r, c]:
+                text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    if index:
+        for c in range(columns):
+            axes.text(c + 0.5, -0.25, str(c), ha="center", va="center", color="#555555", fontsize=8)
+        for r in range(rows):
+            axes.text(-0.25, r + 0.5, str(r), ha="center", va="center", color="#555555", fontsize=8)
+    axes.set_xlim(-0.5, columns + 0.1)
+    axes.set_ylim(rows + 0.1, -0.5)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    if title:
+        axes.set_title(title)
+
+
+def show_images(
+    axes: Sequence[Axes], images: Sequence[Any], titles: Sequence[str], **kwargs: Any
+) -> None:
+    """Show one image in each axes, without ticks; keyword arguments go to ``imshow``."""
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        ax.imshow(image, **kwargs)
+        ax.set_title(title)
+        ax.set_xticks([])
+        ax.set_yticks([])
