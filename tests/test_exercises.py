@@ -1,0 +1,201 @@
+"""Every exercise is proved: stub, solution, alternatives, near misses, mutants, and its places."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kcourse import exercises, lessons
+from kcourse.comparing import difference
+from kcourse.exercise import Exercise, Verdict, assess, observe_case, observer_source
+from kcourse.notebook import check_answer
+from kcourse.solutions import source_of
+
+from conftest import submission_from
+from mutants import mutants
+
+SEEDS = 20
+MUTANT_BEHAVIOUR_SEEDS = range(1000, 1004)
+LEAST_SHARE_REFUSED = 0.95
+
+ALL = exercises.all_exercises()
+every_exercise = pytest.mark.parametrize("exercise", ALL.values(), ids=ALL.keys())
+
+
+def verdict_on(exercise: Exercise, source: str, seed: int) -> Verdict:
+    return check_answer(exercise, submission_from(exercise, source), np.random.default_rng(seed))
+
+
+def the_stub(exercise: Exercise) -> str:
+    notebook = lessons.lesson_of(exercise.chapter, exercise.topic).notebook
+    return next(c.source for c in notebook.cells if lessons.exercise_name(c) == exercise.name)
+
+
+def parameters(source: str, name: str) -> list[str]:
+    for node in ast.parse(source).body:
+        if getattr(node, "name", "") == name:
+            if isinstance(node, ast.FunctionDef):
+                return [argument.arg for argument in node.args.args]
+            return sorted(n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef))
+    raise AssertionError(f"{name} is not defined")
+
+
+def test_there_are_exercises_for_every_lesson() -> None:
+    for lesson in lessons.all_lessons():
+        assert lesson.exercises, f"{lesson.key} has no exercise"
+        registered = [e.name for e in ALL.values() if e.topic == lesson.topic]
+        assert sorted(registered) == sorted(lesson.exercises)
+
+
+@every_exercise
+def test_it_is_complete(exercise: Exercise) -> None:
+    assert len(exercise.hints) >= 2, f"{exercise.name} needs two hints that narrow down."
+    assert len(set(exercise.hints)) == len(exercise.hints)
+    assert len(exercise.near_misses) >= 2, f"{exercise.name} needs two near misses."
+    assert exercise.points >= 1
+    assert exercise.title
+    assert exercise.why
+
+
+@every_exercise
+def test_the_section_it_points_to_exists(exercise: Exercise) -> None:
+    notebook = lessons.lesson_of(exercise.chapter, exercise.topic).notebook
+    headings = [
+        line.lstrip("# ").strip()
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+        if line.startswith("## ")
+    ]
+    assert exercise.see in headings
+
+
+@every_exercise
+def test_stub_and_solution_have_the_same_signature(exercise: Exercise) -> None:
+    stub, solution = the_stub(exercise), source_of(exercise)
+    assert parameters(stub, exercise.name) == parameters(solution, exercise.name)
+
+
+@every_exercise
+def test_the_stub_is_not_attempted(exercise: Exercise) -> None:
+    assert verdict_on(exercise, the_stub(exercise), seed=0).outcome == "not attempted"
+
+
+@every_exercise
+def test_the_solution_is_correct_whatever_the_seed(exercise: Exercise) -> None:
+    for seed in range(SEEDS):
+        verdict = verdict_on(exercise, source_of(exercise), seed)
+        assert verdict.correct, f"seed {seed}: {verdict.message}"
+
+
+@every_exercise
+def test_alternatives_are_correct_whatever_the_seed(exercise: Exercise) -> None:
+    for source in exercise.alternatives:
+        for seed in range(SEEDS):
+            verdict = verdict_on(exercise, source, seed)
+            assert verdict.correct, f"seed {seed}: {verdict.message}\n{source}"
+
+
+@every_exercise
+def test_near_misses_are_wrong_for_their_own_reason(exercise: Exercise) -> None:
+    for miss in exercise.near_misses:
+        for seed in range(SEEDS):
+            verdict = verdict_on(exercise, miss.code, seed)
+            fragment = miss.says or miss.because
+            assert verdict.outcome == "wrong", f"seed {seed}: {verdict}\n{miss.code}"
+            assert fragment in verdict.message, f"seed {seed}: {verdict.message}\n{miss.code}"
+
+
+@every_exercise
+def test_the_judge_refuses_mutants_that_behave_differently(exercise: Exercise) -> None:
+    changed, accepted = 0, []
+    for mutant in mutants(source_of(exercise)):
+        with at_most(seconds=20):
+            if behaves_differently(exercise, mutant):
+                changed += 1
+                if is_accepted(exercise, mutant):
+                    accepted.append(mutant)
+    assert changed, f"no mutant of {exercise.name} behaves differently"
+    assert len(accepted) <= (1 - LEAST_SHARE_REFUSED) * changed, "\n---\n".join(
+        [f"{len(accepted)} of {changed} mutants of {exercise.name} pass:", *accepted]
+    )
+
+
+@every_exercise
+def test_it_can_be_observed_in_another_process(exercise: Exercise) -> None:
+    namespace: dict[str, Any] = {}
+    exec(observer_source(exercise), namespace)
+    submission = submission_from(exercise, source_of(exercise))
+    verdict = assess(
+        exercise,
+        lambda case: observe_case(namespace["observe"], submission, case.inputs),
+        np.random.default_rng(0),
+    )
+    assert verdict.correct, verdict.message
+
+
+@every_exercise
+def test_the_oracle_does_not_use_the_solution(exercise: Exercise) -> None:
+    source = inspect.getsource(inspect.getmodule(type(exercise)))  # type: ignore[arg-type]
+    assert "kcourse.solutions" not in source
+
+
+@every_exercise
+def test_cases_are_fresh_for_every_run(exercise: Exercise) -> None:
+    first, second = (list(exercise.cases(np.random.default_rng(seed))) for seed in (1, 2))
+    assert any(
+        difference(list(a.inputs.values()), list(b.inputs.values()), rtol=0, atol=0)
+        for a, b in zip(first, second, strict=False)
+    ), f"{exercise.name} gives the same inputs in every run: an answer could be hard-coded."
+
+
+def behaves_differently(exercise: Exercise, mutant: str) -> bool:
+    """Whether the mutant gives another observation than the solution on some fresh input."""
+    try:
+        changed = submission_from(exercise, mutant)
+    except Exception:
+        return True
+    original = submission_from(exercise, source_of(exercise))
+    for seed in MUTANT_BEHAVIOUR_SEEDS:
+        for case in exercise.cases(np.random.default_rng(seed)):
+            want = observe_case(exercise.observe, original, case.inputs)
+            got = observe_case(exercise.observe, changed, case.inputs)
+            if got.status != want.status or difference(got.value, want.value):
+                return True
+    return False
+
+
+def is_accepted(exercise: Exercise, mutant: str) -> bool:
+    try:
+        return verdict_on(exercise, mutant, seed=1).correct
+    except Exception:
+        return False
+
+
+class _NeverEnds(BaseException):
+    """Passes through every ``except Exception`` on its way out of a mutant."""
+
+
+@contextmanager
+def at_most(*, seconds: float) -> Iterator[None]:
+    """End a mutant that never ends; it behaves differently and is refused by any time limit."""
+
+    def stop(*_: object) -> None:
+        raise _NeverEnds
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _NeverEnds:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
