@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from kcourse.errors import KcourseError
+
 MARKER = ".kcourse"
 JOURNAL = "progress.jsonl"
 
@@ -44,6 +46,18 @@ def find_workspace(start: Path | None = None) -> Path | None:
         if (folder / MARKER).is_dir():
             return folder
     return None
+
+
+def require_workspace(folder: Path | None = None) -> Path:
+    """Return the workspace that holds ``folder`` (default: the current one), or say how to make one."""
+    workspace = find_workspace(folder)
+    if workspace is None:
+        where = "The current folder" if folder is None else f"{folder}"
+        raise KcourseError(
+            f"{where} is not in a kcourse workspace. Make one with `kcourse learn`, go there, "
+            "or name it with --workspace."
+        )
+    return workspace
 
 
 def record(

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -87,15 +88,15 @@ def check_answer(exercise: Exercise, submission: Any, rng: np.random.Generator) 
     )
 
 
-def standing(exercise: Exercise) -> journal.Standing:
+def standing(exercise: Exercise, workspace: Path | None = None) -> journal.Standing:
     """Return where the learner stands with ``exercise``."""
-    return journal.standings().get(exercise.name, journal.Standing())
+    return journal.standings(workspace).get(exercise.name, journal.Standing())
 
 
-def next_hints(exercise: Exercise) -> tuple[str, ...]:
+def next_hints(exercise: Exercise, workspace: Path | None = None) -> tuple[str, ...]:
     """Record that one more hint was asked for, and return all hints shown so far."""
-    shown = min(standing(exercise).hints + 1, len(exercise.hints))
-    journal.record(exercise.name, "hint")
+    shown = min(standing(exercise, workspace).hints + 1, len(exercise.hints))
+    journal.record(exercise.name, "hint", workspace=workspace)
     return exercise.hints[:shown]
 
 
