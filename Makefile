@@ -1,0 +1,50 @@
+# Two commands matter: `make learn` opens the course, `make test` proves it.
+PY := .venv/bin/python
+ARGS ?=
+export PYTHON ?=
+# The proofs must not depend on a log level or a backend of the user's own.
+unexport MPLBACKEND
+
+.PHONY: learn test lint unit verify book browser store lock clean help
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' Makefile
+
+learn: environment  ## set up everything and open the course in JupyterLab (ARGS=--no-browser: headless)
+	@.venv/bin/kcourse learn $(ARGS)
+
+test: environment tools lint unit verify book browser  ## set up everything and prove it
+
+lint: environment  ## style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+unit: environment  ## every test that needs no browser
+	$(PY) -m pytest -m "not browser" -n auto --dist loadfile -q
+
+verify: environment  ## every lesson, as shipped and with solutions filled in
+	.venv/bin/kcourse verify --report build/verification.json
+
+book: environment  ## the static site in build/book (needs the report that `make verify` writes)
+	$(PY) book/build.py
+
+browser: environment tools  ## the book and JupyterLab in a real browser
+	$(PY) -m pytest -m browser -q
+
+store: environment  ## run the lessons as shipped and store their outputs (ARGS=path of one lesson)
+	.venv/bin/kcourse verify --store $(ARGS)
+
+lock: environment  ## resolve requirements.lock anew from pyproject.toml
+	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --group dev --upgrade \
+	  --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
+	  --custom-compile-command "make lock" --output-file requirements.lock
+
+clean:  ## remove what was built, not the environment and not the workspace
+	rm -rf build book/_build .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: environment tools
+environment:
+	@tools/environment.sh
+tools:
+	@tools/browser.sh
