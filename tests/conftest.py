@@ -9,8 +9,8 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-from kcourse import lessons  # noqa: E402
-from kcourse.exercise import Exercise  # noqa: E402
+from kcourse import lessons
+from kcourse.exercise import Exercise
 
 
 @functools.cache

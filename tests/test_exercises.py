@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import submission_from
+from mutants import mutants
 
 from kcourse import exercises, lessons
 from kcourse.comparing import difference
 from kcourse.exercise import Exercise, Verdict, assess, observe_case, observer_source
 from kcourse.notebook import check_answer
 from kcourse.solutions import source_of
-
-from conftest import submission_from
-from mutants import mutants
 
 SEEDS = 20
 MUTANT_BEHAVIOUR_SEEDS = range(1000, 1004)

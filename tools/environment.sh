@@ -15,8 +15,9 @@ for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
     if fits "$candidate"; then python=$candidate; break; fi
 done
 if [ -z "$python" ]; then
-    found=$(${PYTHON:-python3} --version 2>&1 | tail -n 1) || true
-    fail "Python 3.11, 3.12 or 3.13 is needed, found: ${found:-none}. Install one, or name it: make learn PYTHON=/path/to/python3.12"
+    found="no ${PYTHON:-python3}"
+    command -v "${PYTHON:-python3}" >/dev/null && found=$("${PYTHON:-python3}" --version 2>&1 | tail -n 1)
+    fail "Python 3.11, 3.12 or 3.13 is needed, found $found. Install one, or name it: make learn PYTHON=/path/to/python3.12"
 fi
 
 echo "Making the environment .venv with $("$python" --version) (about 2.5 GB; some minutes, once) ..."

@@ -1,0 +1,126 @@
+"""Verification fails closed: whatever was not run, or not correct, is reported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from kcourse import exercises, lessons, solutions, verification
+from kcourse.errors import KcourseError
+from kcourse.exercise import Exercise
+
+# No lesson here imports TensorFlow: verification itself is tried, not the course.
+CHECK = """from IPython.display import display
+verdict = {{"exercise": "{name}", "outcome": {name}(), "reason": "as told"}}
+display({{"application/vnd.kcourse.verdict+json": verdict}}, raw=True)"""
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty course whose solutions return ``correct``, ``wrong`` and so on by their name."""
+
+    def source_of(exercise: Exercise) -> str:
+        return f"def {exercise}(): return {str(exercise).split('_')[-1]!r}"
+
+    monkeypatch.setattr(lessons, "root", lambda: tmp_path)
+    monkeypatch.setattr(exercises, "get", lambda name: name)
+    monkeypatch.setattr(solutions, "source_of", source_of)
+    return tmp_path
+
+
+def add_lesson(course: Path, name: str, *cells: nbformat.NotebookNode) -> Path:
+    path = course / "01_tensors" / f"{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=list(cells), metadata={"kernelspec": kernel})
+    nbformat.write(notebook, path)
+    return path
+
+
+def parameters() -> nbformat.NotebookNode:
+    cell = new_code_cell('SCALE = "quick"', id="parameters")
+    cell.metadata.tags = ["parameters"]
+    return cell
+
+
+def exercise(name: str) -> list[nbformat.NotebookNode]:
+    stub = f"# EXERCISE {name}\ndef {name}(): return 'not attempted'"
+    check = new_code_cell(CHECK.format(name=name), id=f"check-{name}")
+    check.metadata.tags = ["nbval-ignore-output"]
+    return [new_code_cell(stub, id=f"exercise-{name}"), check]
+
+
+def problems(course: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    capsys.readouterr()
+    code = verification.verify([], as_json=True, jobs=2)
+    report = json.loads(capsys.readouterr().out)
+    found = {
+        entry["key"].split("/")[1]: "\n".join(entry["problems"]) for entry in report["lessons"]
+    }
+    assert code == int(any(found.values()))
+    return found
+
+
+def test_each_way_to_fail_is_reported(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = new_code_cell("1 + 1", id="sum")
+    stored.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "3"})]
+    add_lesson(course, "01_proved", parameters(), *exercise("a_correct"))
+    add_lesson(course, "02_other_output", parameters(), stored, *exercise("b_correct"))
+    add_lesson(course, "03_wrong_solution", parameters(), *exercise("c_wrong"))
+    add_lesson(course, "04_no_check", parameters(), exercise("d_correct")[0])
+    add_lesson(course, "05_text_alone", new_markdown_cell("# Nothing to run"))
+    raising = new_code_cell("1 / 0", id="zero")
+    add_lesson(course, "06_raises", parameters(), raising, *exercise("e_correct"))
+    found = problems(course, capsys)
+    assert found.pop("01_proved") == ""
+    assert "'3' == '2'" in found.pop("02_other_output")
+    assert "with solutions: c_wrong is wrong: as told" in found.pop("03_wrong_solution")
+    assert "with solutions: d_correct was not checked." in found.pop("04_no_check")
+    text_alone = found.pop("05_text_alone")
+    assert "as shipped: 0 of 0 code cells were run." in text_alone
+    assert "with solutions: The lesson has no exercise." in text_alone
+    raises = found.pop("06_raises")
+    assert "as shipped" in raises
+    assert "ZeroDivisionError" in raises
+    assert found == {}
+
+
+def test_a_course_without_lessons_is_no_proof(course: Path) -> None:
+    with pytest.raises(KcourseError, match="There is no lesson in") as caught:
+        verification.verify([])
+    assert caught.value.exit_code == 1
+
+
+def test_a_path_that_is_no_lesson_is_named(course: Path) -> None:
+    add_lesson(course, "01_proved", parameters())
+    with pytest.raises(KcourseError, match="elsewhere is no lesson of this course"):
+        verification.verify([Path("elsewhere")])
+
+
+def test_storing_writes_outputs_and_nothing_of_this_machine(course: Path) -> None:
+    path = add_lesson(course, "01_proved", parameters(), new_code_cell("1 + 1", id="sum"))
+    assert verification.verify([path], store=True) == 0
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[1].outputs[0].data == {"text/plain": "2"}
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert "execution" not in notebook.cells[1].metadata
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import sys; print('oh', file=sys.stderr)", "wrote to stderr: oh"),
+    ],
+)
+def test_a_lesson_that_fails_is_not_stored(course: Path, source: str, says: str) -> None:
+    path = add_lesson(course, "01_broken", new_code_cell(source, id="broken"))
+    before = path.read_bytes()
+    with pytest.raises(KcourseError, match=says):
+        verification.verify([path], store=True)
+    assert path.read_bytes() == before
