@@ -66,8 +66,10 @@ def problems(course: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]
 
 
 def test_each_way_to_fail_is_reported(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stored = new_code_cell("1 + 1", id="sum")
-    stored.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "3"})]
+    stored = new_code_cell("1 + 1", id="sum", execution_count=2)
+    stored.outputs = [
+        nbformat.v4.new_output("execute_result", {"text/plain": "3"}, execution_count=2)
+    ]
     add_lesson(course, "01_proved", parameters(), *exercise("a_correct"))
     add_lesson(course, "02_other_output", parameters(), stored, *exercise("b_correct"))
     add_lesson(course, "03_wrong_solution", parameters(), *exercise("c_wrong"))

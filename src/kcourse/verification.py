@@ -236,7 +236,7 @@ def _run_module(command: Sequence[str], folder: Path) -> subprocess.CompletedPro
 
 
 def _tail(text: str, lines: int = 6) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    plain = re.sub(r"(\x1b|#x1B)\[[0-9;]*m", "", text)
     return "\n".join(plain.strip().splitlines()[-lines:])
 
 
