@@ -64,7 +64,7 @@ def show(card: Card) -> None:
 
 def verdict(result: Verdict, exercise: Exercise) -> Card:
     """Show the outcome of a check."""
-    sign, colour = _SIGNS[result.outcome]
+    sign, colour = _SIGNS.get(result.outcome, ("!", _ORANGE))
     points = f"{result.points} of {result.max_points} points"
     head = f"{sign} {result.outcome}"
     body, lines = [], []

@@ -50,11 +50,23 @@ class Case:
     note: str = ""
 
 
+ObservationStatus = Literal[
+    "returned",
+    "raised",
+    "not attempted",
+    # the rest only when grading, where the learner's code runs in another process
+    "missing",
+    "timed out",
+    "out of memory",
+    "crashed",
+]
+
+
 @dataclass(frozen=True)
 class Observation:
-    """What one call of the learner's code gave: a plain value, or what was raised and where."""
+    """What one call of the learner's code gave: a plain value, or what went wrong and where."""
 
-    status: Literal["returned", "raised", "not attempted"]
+    status: ObservationStatus
     value: Plain = None
     error: str = ""
 
@@ -249,9 +261,13 @@ def assess(
         observation = observe(case)
         if observation.status == "not attempted":
             return verdict("not attempted", reason="The stub still raises NotImplementedError.")
+        if observation.status == "missing":
+            return verdict("missing", reason=observation.error)
         given = {name: describe(value) for name, value in case.inputs.items()}
-        if observation.status == "raised":
-            return verdict("raised", reason=observation.error, given=given, note=case.note)
+        if observation.status != "returned":
+            return verdict(
+                observation.status, reason=observation.error, given=given, note=case.note
+            )
         try:
             exercise.judge(case, observation)
         except Wrong as wrong:
@@ -266,31 +282,42 @@ def assess(
     return verdict("correct")
 
 
-def explain_error(error: BaseException, submission: Any) -> str:
-    """Return the error's type, its message without TensorFlow's framing, and the learner's line."""
-    text = re.sub(r"\{\{.*?\}\}\s*", "", str(error))
+def explain_error(
+    error: BaseException, submission: Any = None, *, filename: str | None = None
+) -> str:
+    """Return the error's type, its message without TensorFlow's framing, and the learner's line.
+
+    The line is the innermost in the code of ``submission``, or in ``filename`` if that is given.
+    """
+    text = str(error.msg if isinstance(error, SyntaxError) else error)
+    text = re.sub(r"\{\{.*?\}\}\s*", "", text)
     text = re.sub(r"\s*\[Op:\w+\](\s+name:\s*\S*)?", "", text)
     text = re.sub(r"\s*\[\[.*?\]\]", "", text).strip()
     first = text.splitlines()[0] if text else ""
     message = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    frame = _learners_frame(error, submission)
+    frame = _learners_frame(error, filename or _filename_of(submission))
     if frame is None:
         return message
     number, line = frame
     return f"{message}\nat line {number} of your cell: {line}" if line else message
 
 
-def _learners_frame(error: BaseException, submission: Any) -> tuple[int, str] | None:
-    """Return line number and text of the innermost line that belongs to the submission."""
+def _filename_of(submission: Any) -> str | None:
+    """Return the name under which the submission's source was compiled."""
     function = inspect.unwrap(getattr(submission, "python_function", submission))
     if inspect.isclass(function):
         function = next((v for v in vars(function).values() if inspect.isfunction(v)), None)
     code = getattr(function, "__code__", None)
-    if code is None:
-        return None
+    return None if code is None else code.co_filename
+
+
+def _learners_frame(error: BaseException, filename: str | None) -> tuple[int, str] | None:
+    """Return line number and text of the innermost line of ``filename`` on the way to the error."""
+    if isinstance(error, SyntaxError) and error.filename == filename and error.lineno:
+        return error.lineno, (error.text or "").strip()
     lines = [
         (frame.lineno, (linecache.getline(frame.filename, frame.lineno or 0)).strip())
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == code.co_filename
+        if frame.filename == filename
     ]
     return (lines[-1][0] or 0, lines[-1][1]) if lines else None
