@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from kcourse import __version__, lessons
 from kcourse.errors import KcourseError
 from kcourse.files import write_text
-from kcourse.journal import MARKER, find_workspace
+from kcourse.journal import MARKER, require_workspace
 from kcourse.lessons import Lesson
 
 FORMAT = 1
@@ -92,21 +92,8 @@ def unnumbered(key: str) -> str:
 
 
 def locate(folder: Path | None) -> Workspace:
-    """Return the workspace in ``folder``, or the one that holds the current folder."""
-    if folder is None:
-        found = find_workspace()
-        if found is None:
-            raise KcourseError(
-                f"{Path.cwd()} is not in a workspace. Go into yours, name it with --workspace, "
-                "or make one with `kcourse learn`."
-            )
-        return Workspace(found)
-    if not (folder / MARKER).is_dir():
-        raise KcourseError(
-            f"{folder} is not a workspace: it has no folder {MARKER}. "
-            f"Make one with `kcourse learn {folder}`."
-        )
-    return Workspace(folder.resolve())
+    """Return the workspace that holds ``folder`` (default: the current folder)."""
+    return Workspace(require_workspace(folder))
 
 
 def read_text(path: Path) -> str:

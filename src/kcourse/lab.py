@@ -1,0 +1,210 @@
+"""``kcourse learn``: the workspace in JupyterLab, from start to a clean end.
+
+JupyterLab runs as a process of its own. The learner's Jupyter settings hold; ours are only what
+makes it this course: the folder, the page it opens on, the layout of its tabs (kept in the
+workspace, apart from other projects'), and no questions to the network about new versions.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+from jupyter_core.paths import jupyter_runtime_dir
+
+from kcourse import startpage
+from kcourse import workspace as workspaces
+from kcourse.errors import KcourseError
+from kcourse.workspace import Workspace
+
+_START = "lab/tree/start.ipynb"
+#: Long enough for JupyterLab to end all kernels.
+_SECONDS_TO_STOP = 20
+
+
+def learn(folder: Path, *, browser: bool = True, port: int | None = None) -> int:
+    """Make or resume the workspace, serve it until Ctrl+C, and return the exit code."""
+    if port is not None:
+        _refuse_if_taken(port)
+    workspace, remarks = workspaces.create(folder)
+    remarks += startpage.write(workspace)
+    for remark in remarks:
+        click.echo(remark, err=True)
+    if browser and not _can_open_browser():
+        browser = False
+        click.echo("No browser can be opened from here.", err=True)
+    # Ended by whatever means, the server must end too; a shell may have set SIGINT to be ignored.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    server = _Server(workspace, browser=browser, port=port)
+    try:
+        click.echo(f"Open {server.address()}")
+        click.echo("Press Ctrl+C here to end JupyterLab.", err=True)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.stop()
+
+
+class _Server:
+    """A running JupyterLab, and the last line it logged."""
+
+    def __init__(self, workspace: Workspace, *, browser: bool, port: int | None) -> None:
+        self._process = subprocess.Popen(
+            _command(workspace, browser=browser, port=port),
+            cwd=workspace.folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            # Ctrl+C is for kcourse alone: JupyterLab would ask whether it is meant.
+            start_new_session=True,
+        )
+        self._last_line = ""
+        self._log = threading.Thread(target=self._follow_log, daemon=True)
+        self._log.start()
+
+    def address(self) -> str:
+        """Wait until the server listens, and return the address of the start page."""
+        path = Path(jupyter_runtime_dir()) / f"jpserver-{self._process.pid}.json"
+        path.unlink(missing_ok=True)  # of an earlier process that had the same number
+        while True:
+            try:
+                self._process.wait(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                info = _read_info(path)
+                if info is not None:
+                    query = "?" + urlencode({"token": info["token"]}) if info["token"] else ""
+                    return f"{info['url']}{_START}{query}"
+            else:
+                self._log.join()
+                raise KcourseError(
+                    f"JupyterLab could not start. Its last words: {self._last_line or 'none'}",
+                    exit_code=1,
+                )
+
+    def wait(self) -> int:
+        """Wait until the server ends by itself, as from JupyterLab's menu."""
+        code = self._process.wait()
+        if code:
+            self._log.join()
+            raise KcourseError(
+                f"JupyterLab ended with code {code}. Its last words: {self._last_line or 'none'}",
+                exit_code=1,
+            )
+        return 0
+
+    def stop(self) -> None:
+        """End the server and its kernels, at once if Ctrl+C is pressed again."""
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=_SECONDS_TO_STOP)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.kill()
+            self._process.wait()
+
+    def _follow_log(self) -> None:
+        """Pass on warnings and errors; the rest of the log is not for learners."""
+        shown = True
+        for line in self._process.stderr or ():
+            if line.strip():
+                self._last_line = line.strip()
+            if level := re.match(r"\[([DIWEC]) ", line):
+                shown = level[1] in "WE"
+            if shown:
+                sys.stderr.write(line)
+
+
+def _command(workspace: Workspace, *, browser: bool, port: int | None) -> list[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={workspace.folder}",
+        f"--ServerApp.preferred_dir={workspace.folder}",
+        f"--ServerApp.open_browser={browser}",
+        f"--ServerApp.port_retries={0 if port else 50}",
+        f"--LabApp.default_url=/{_START}",
+        f"--LabApp.workspaces_dir={workspace.private / 'layout'}",
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+    ]
+    if port:
+        command.append(f"--ServerApp.port={port}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return command
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment: ``kcourse`` in terminals, and the kernel of this Python first."""
+    scripts = sysconfig.get_path("scripts")
+    path = os.environ.get("PATH", os.defpath)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([scripts, path]),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_RUNTIME_DIR": jupyter_runtime_dir(),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _read_info(path: Path) -> dict[str, Any] | None:
+    """Return what the server wrote about itself, once it is there as a whole."""
+    try:
+        info = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return info if isinstance(info, dict) else None
+
+
+def _can_open_browser() -> bool:
+    """Whether a graphical browser can be opened: a terminal's would take over this terminal."""
+    graphical = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform.startswith("linux") and not (graphical or os.environ.get("BROWSER")):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _refuse_if_taken(port: int) -> None:
+    """Say so in one line if nothing can listen on ``port`` of this machine."""
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        "localhost", port, type=socket.SOCK_STREAM
+    ):
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise KcourseError(
+                        f"Port {port} is in use by another program. Choose another port, or leave "
+                        "--port out to take the next free one."
+                    ) from None
+                if error.errno == errno.EACCES:
+                    raise KcourseError(
+                        f"Port {port} may not be used by you. Choose one from 1024 on, or leave "
+                        "--port out."
+                    ) from None
