@@ -111,5 +111,6 @@ def show_images(
     for ax, image, title in zip(axes, images, titles, strict=True):
         ax.imshow(image, **kwargs)
         ax.set_title(title)
+        ax.spines[:].set_visible(True)  # a frame, so that white images have a border
         ax.set_xticks([])
         ax.set_yticks([])
