@@ -126,11 +126,20 @@ def update(as_json: bool, workspace: Path | None) -> None:
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="Submissions at a time.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the cases (default: fresh).")
 @click.option("--timeout", type=click.FloatRange(min=1), default=60.0, help="Seconds a cell.")
+@click.option(
+    "--lesson",
+    "due",
+    multiple=True,
+    help="A lesson that everybody hands in, such as 01_tensors/04_linear_algebra; may be repeated "
+    "(default: the lessons that each submission holds).",
+)
+@click.option("--timings", is_flag=True, help="Put measured seconds into the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
 def grade(paths: tuple[Path, ...], **options: Any) -> None:
     """Grade notebooks, a workspace, or a folder with one sub-folder a learner.
 
-    Exit code 0: all at or over the threshold; 1: someone below; 3: the grader could not work.
+    Exit code 0: all graded, at or over the threshold; 1: someone below, or not gradable; 3: the
+    grader could not work. Answers are not confined yet: grade only people you trust.
     """
     from kcourse import grading
 

@@ -28,10 +28,7 @@ MAX_TYPE_NAME = 200
 
 HEADER = struct.Struct("!4sIQ")
 _MAGIC = b"KCF1"
-_DTYPES = frozenset(
-    ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-    + ("float16", "float32", "float64", "complex64", "complex128")
-)
+_DTYPES = frozenset(np.dtype(code).name for code in "?bhiqBHIQefdFD")
 
 
 class WireError(Exception):

@@ -1,0 +1,37 @@
+"""What submissions are graded against: lessons, their exercises and the solutions to these."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kcourse import exercises, lessons, solutions
+from kcourse.errors import KcourseError
+from kcourse.exercise import Exercise
+from kcourse.lessons import Lesson
+
+
+@dataclass(frozen=True)
+class Course:
+    """Lessons in order, exercises by name, and how to get the source of a solution."""
+
+    lessons: Sequence[Lesson]
+    exercises: Mapping[str, Exercise]
+    solution: Callable[[Exercise], str]
+
+    @classmethod
+    def installed(cls) -> Course:
+        """Return the course that this package holds."""
+        return cls(lessons.all_lessons(), exercises.all_exercises(), solutions.source_of)
+
+    def lesson(self, name: str) -> Lesson:
+        """Return a lesson by its key or topic; an unknown one raises ``KcourseError``."""
+        known = {lesson.key: lesson for lesson in self.lessons}
+        known |= {lesson.topic: lesson for lesson in self.lessons}
+        found = known.get(name.removesuffix(".ipynb"))
+        if found is None:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+            raise KcourseError(f"There is no lesson {name!r}. {hint}")
+        return found
