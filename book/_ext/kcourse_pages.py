@@ -1,0 +1,195 @@
+"""The parts of the book that are taken from the course itself, so that nothing is written twice.
+
+``{lessons}`` lists the lessons, ``{solutions} CHAPTER`` explains every registered exercise of a
+chapter, ``{changes}`` gathers the lessons' sections on what changed since the notes, and
+``{verification}`` shows what ``kcourse verify`` measured. Each writes MyST markdown, which is parsed in place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from kcourse import exercises, lessons
+from kcourse.exercise import Exercise
+from kcourse.lessons import Lesson
+from kcourse.solutions import source_of
+
+_CHANGES_HEADING = "## What changed since the notes"
+_TIME = re.compile(r"\*\*Time:\*\* (about \d+ minutes)")
+_MEASURED_WITH = ("python", "tensorflow", "keras", "numpy", "jupyterlab", "nbval", "papermill")
+
+
+class _Generated(SphinxDirective):
+    """A directive whose content is markdown that ``lines`` yields."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield blocks of markdown; headings start at level 2."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the markdown as if it stood on the page in the directive's place."""
+        text = "\n\n".join(self.lines())
+        container = nodes.Element()
+        source = self.get_source_info()[0]
+        self.state.nested_parse(
+            StringList(text.splitlines(), source=source), 0, container, match_titles=True
+        )
+        return container.children
+
+
+class Lessons(_Generated):
+    """All lessons in order, each with the time it takes."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield a numbered list."""
+        yield "\n".join(
+            f"1. {_link(lesson)}{_time_needed(lesson)}" for lesson in lessons.all_lessons()
+        )
+
+
+def _time_needed(lesson: Lesson) -> str:
+    found = _TIME.search("\n".join(cell.source for cell in lesson.notebook.cells[:1]))
+    return f" ({found[1]})" if found else ""
+
+
+class Solutions(_Generated):
+    """Every exercise of a chapter: its solution, why it is so, and common wrong answers."""
+
+    required_arguments = 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield a section a lesson, and in it one an exercise, in the order of the course."""
+        registered = exercises.all_exercises()
+        for lesson in lessons.all_lessons():
+            if lesson.chapter == self.arguments[0]:
+                yield f"## {_text(lesson.title)}"
+                for name in lesson.exercises:
+                    yield from _solution(registered[name])
+
+
+def _solution(exercise: Exercise) -> Iterator[str]:
+    points = "1 point" if exercise.points == 1 else f"{exercise.points} points"
+    yield f"(solution-{exercise.name})="
+    yield f"### {_text(exercise.title)}"
+    yield f"{{ref}}`The exercise in its lesson <exercise-{exercise.name}>` · {points}"
+    yield _python(source_of(exercise))
+    yield _text(exercise.why)
+    for number, alternative in enumerate(exercise.alternatives, start=1):
+        count = f" {number}" if len(exercise.alternatives) > 1 else ""
+        yield f"<details><summary>Another right answer{count}</summary>"
+        yield _python(alternative)
+        yield "</details>"
+    yield ":::{rubric} Common wrong answers\n:heading-level: 4\n:::"
+    for miss in exercise.near_misses:
+        # A list keeps each wrong answer and its reason together.
+        item = f"{_python(miss.code)}\n\n{_text(miss.because)}"
+        yield "1. " + textwrap.indent(item, "   ").strip()
+
+
+class Changes(_Generated):
+    """What changed since the notes, lesson by lesson, in the lessons' own words."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield a section a lesson."""
+        for lesson in lessons.all_lessons():
+            yield f"## {_text(lesson.title)}"
+            yield f"From the lesson {_link(lesson)}."
+            changes = _changes_of(lesson)
+            if changes is None:
+                raise self.error(f"{lesson.key} has no section {_CHANGES_HEADING!r}.")
+            yield _links_from_here(changes, lesson)
+
+
+def _changes_of(lesson: Lesson) -> str | None:
+    for cell in lesson.notebook.cells:
+        before, heading, after = cell.source.partition(_CHANGES_HEADING)
+        if cell.cell_type == "markdown" and heading and (not before or before.endswith("\n")):
+            return str(re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0].strip())
+    return None
+
+
+def _links_from_here(text: str, lesson: Lesson) -> str:
+    """Return a lesson's text with its links to other lessons as a page of the book needs them."""
+    folder = Path("lessons", lesson.key).parent.as_posix()
+    return re.sub(r"\]\(([\w.-]+\.ipynb)", rf"]({folder}/\1", text)
+
+
+class Verification(_Generated):
+    """The time each lesson took when the course was last proved, and with which versions."""
+
+    lesson_heading: ClassVar = "| Lesson | Code cells | Exercises | As shipped | With solutions |"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the table, or say that this build was not measured."""
+        path = self.config.kcourse_verification
+        if not path:
+            yield ":::{warning}\nThis build of the book was not measured.\n:::"
+            return
+        report = json.loads(Path(path).read_text(encoding="utf-8"))
+        entries = {entry["key"]: entry for entry in report["lessons"]}
+        rows = [self.lesson_heading, "|:--|--:|--:|--:|--:|"]
+        rows += [_row(lesson, entries[lesson.key]) for lesson in lessons.all_lessons()]
+        yield "\n".join(rows)
+        environment = report["environment"]
+        versions = ", ".join(
+            f"{_NAMES.get(name, name)} {environment[name]}"
+            for name in _MEASURED_WITH
+            if name in environment
+        )
+        yield (
+            f"Measured on {report['date']} on a machine with {environment['cores']} cores, "
+            f"scale `{report['scale']}`, with {versions}."
+        )
+
+
+_NAMES = {
+    "python": "Python",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "numpy": "NumPy",
+    "jupyterlab": "JupyterLab",
+}
+
+
+def _row(lesson: Lesson, entry: dict[str, Any]) -> str:
+    return (
+        f"| {_link(lesson)} | {entry['cells']} | {entry['exercises']} "
+        f"| {entry['seconds_shipped']:.1f} s | {entry['seconds_solved']:.1f} s |"
+    )
+
+
+def _link(lesson: Lesson) -> str:
+    return f"[{_text(lesson.title)}](lessons/{lesson.key}.ipynb)"
+
+
+def _python(source: str) -> str:
+    return f"````python\n{textwrap.dedent(source).strip()}\n````"
+
+
+def _text(text: str) -> str:
+    """Return plain text as markdown: only what stands between backticks keeps a meaning."""
+    parts = " ".join(text.split()).split("`")
+    return "`".join(
+        part if index % 2 else re.sub(r"([\\*_\[\]<>$#~{}|])", r"\\\1", part)
+        for index, part in enumerate(parts)
+    )
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives and where the report is."""
+    app.add_config_value("kcourse_verification", "", "env", str)
+    app.add_directive("lessons", Lessons)
+    app.add_directive("solutions", Solutions)
+    app.add_directive("changes", Changes)
+    app.add_directive("verification", Verification)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

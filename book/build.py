@@ -1,0 +1,209 @@
+"""Build the book: a static site of the lessons as stored and the pages in this folder.
+
+``python book/build.py`` checks that every lesson was run, lays pages and lessons side by side in
+a temporary folder, and has Jupyter Book build that. Every warning is an error, missing
+references too. Nothing is executed, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import nbformat
+
+import lesson_pages
+from kcourse.errors import KcourseError
+
+BOOK = Path(__file__).resolve().parent
+NOTEBOOKS = BOOK.parent / "notebooks"
+BUILT = BOOK.parent / "build"
+_LESSONS = "lessons"
+_PAGES = ("*.md", "solutions/*.md")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+#: MyST-NB counts a notebook's lines as 10,000 a cell.
+_LINES_OF_A_CELL = 10_000
+
+
+def build(out: Path, report: Path | None) -> int:
+    """Build the book into ``out`` and return its number of pages.
+
+    Args:
+        out: the folder of the site; a book that is there already is replaced when all went well.
+        report: what ``kcourse verify --report`` wrote, or ``None`` for a book that says that it
+            was not measured.
+    """
+    if out.exists() and not _is_a_book(out):
+        raise KcourseError(f"{out} is there and is no book. Name another folder with --out.")
+    with tempfile.TemporaryDirectory(prefix="kcourse-book-") as scratch:
+        source, site = Path(scratch, "source"), Path(scratch, "site")
+        lay_out(source)
+        if report:
+            _check_report(report, source / _LESSONS)
+        _check_contents(source)
+        _run_sphinx(source, site, report)
+        _replace(out, site)
+    return sum("_static" not in page.parts for page in out.rglob("*.html"))
+
+
+def lay_out(source: Path) -> None:
+    """Copy the book's pages and the lessons to where Sphinx reads them."""
+    for pattern in _PAGES:
+        for page in BOOK.glob(pattern):
+            target = source / page.relative_to(BOOK)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(page, target)
+    shutil.copytree(BOOK / "_static", source / "_static")
+    lesson_pages.lay_out(NOTEBOOKS, source / _LESSONS)
+
+
+def _check_report(report: Path, lessons: Path) -> None:
+    """See that every lesson of the book was proved, in the form it has now."""
+    again = "Run `kcourse verify --report` with this path, or build --without-verification."
+    try:
+        measured = json.loads(report.read_text(encoding="utf-8"))
+        entries = {entry["key"]: entry for entry in measured["lessons"]}
+    except FileNotFoundError:
+        raise KcourseError(f"There is no report {report}. {again}", exit_code=1) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise KcourseError(f"{report} is no report of kcourse. {again}", exit_code=1) from None
+    for path in sorted(lessons.glob("*/*.ipynb")):
+        key = path.relative_to(lessons).with_suffix("").as_posix()
+        if key not in entries:
+            raise KcourseError(f"{report} does not tell of {key}. {again}", exit_code=1)
+        if problems := entries[key]["problems"]:
+            raise KcourseError(f"{key} is not proved: {problems[0]}", exit_code=1)
+        cells = sum(
+            cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells
+        )
+        if entries[key]["cells"] != cells:
+            raise KcourseError(
+                f"{report} is about another {key}: {entries[key]['cells']} code cells, "
+                f"now there are {cells}. {again}",
+                exit_code=1,
+            )
+
+
+def _check_contents(source: Path) -> None:
+    """See that the table of contents names every page, and no other."""
+    from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
+
+    try:
+        named = set(parse_toc_yaml(BOOK / "_toc.yml"))
+    except MalformedError as error:
+        raise KcourseError(f"book/_toc.yml cannot be read: {error}", exit_code=1) from None
+    there = {
+        path.relative_to(source).with_suffix("").as_posix()
+        for path in source.rglob("*")
+        if path.suffix in {".md", ".ipynb"}
+    }
+    for page in sorted(named - there):
+        raise KcourseError(f"book/_toc.yml names {page}, but there is no such page.", exit_code=1)
+    for page in sorted(there - named):
+        raise KcourseError(f"{page} is a page, but not in book/_toc.yml.", exit_code=1)
+
+
+def _run_sphinx(source: Path, site: Path, report: Path | None) -> None:
+    """Have Jupyter Book build the site; every warning is shown, and any of them is fatal."""
+    from jupyter_book.sphinx import build_sphinx
+
+    overrides: dict[str, Any] = {
+        "external_toc_path": str(BOOK / "_toc.yml"),
+        "kcourse_verification": str(report or ""),
+        "latex_individualpages": False,
+    }
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        result = build_sphinx(
+            source,
+            site,
+            noconfig=True,
+            path_config=BOOK / "_config.yml",
+            confoverrides=overrides,
+            quiet=True,
+            warningiserror=True,
+            keep_going=True,
+        )
+    if result:
+        lines = [_readable(line, source) for line in said.getvalue().splitlines() if line.strip()]
+        raise KcourseError(
+            "\n".join(["warnings are errors, so there is no new book:", *lines]), exit_code=1
+        )
+
+
+def _readable(line: str, source: Path) -> str:
+    """Return a warning without colours, with the cell's id for a notebook's line number."""
+    line = _ANSI.sub("", line)
+    located = re.match(rf"{re.escape(str(source))}/(?P<file>.+?\.ipynb):(?P<line>\d+)", line)
+    if located:
+        cells = nbformat.read(source / located["file"], as_version=4).cells
+        index, within = divmod(int(located["line"]), _LINES_OF_A_CELL)
+        if 0 < index <= len(cells):
+            place = f"{located['file']}, cell {cells[index - 1].id}, line {within}"
+            line = place + line[located.end() :]
+    return line.replace(f"{source}/", "")
+
+
+def _replace(out: Path, site: Path) -> None:
+    """Put the new site where the old one was; the two are never mixed."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        shutil.copytree(site, beside, dirs_exist_ok=True)
+        if out.exists():
+            shutil.rmtree(out)
+        beside.rename(out)
+        out.chmod(0o755)  # mkdtemp's folders are for the owner alone
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _is_a_book(folder: Path) -> bool:
+    return folder.is_dir() and (
+        (folder / "searchindex.js").exists() or not any(folder.iterdir())
+    )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--out", type=click.Path(path_type=Path), default=BUILT / "book")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    default=BUILT / "verification.json",
+    help="What `kcourse verify --report` wrote.",
+)
+@click.option(
+    "--without-verification",
+    is_flag=True,
+    help="Build without a report; the page on verification says so.",
+)
+def command(out: Path, report: Path, without_verification: bool) -> None:
+    """Build the book as a static site into the folder --out (default: build/book)."""
+    started = time.monotonic()
+    pages = build(out.resolve(), None if without_verification else report.resolve())
+    click.echo(f"{pages} pages in {time.monotonic() - started:.0f} s: {out / 'index.html'}")
+
+
+def main() -> None:
+    """Run the command; every known failure is told without a traceback."""
+    try:
+        command(standalone_mode=False)
+    except KcourseError as error:
+        click.echo(f"book: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"book: {error.format_message()}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

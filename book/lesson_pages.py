@@ -1,0 +1,103 @@
+"""Lessons as pages of the book: what must hold of them, and what the book adds to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from kcourse.cards import VERDICT_MIME
+from kcourse.errors import KcourseError
+from kcourse.lessons import exercise_name
+
+_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
+
+
+def lay_out(notebooks: Path, pages: Path) -> list[Path]:
+    """Write every lesson below ``notebooks`` to ``pages`` as the book shows it.
+
+    Returns the lessons' paths relative to ``notebooks``. Raises ``KcourseError`` if there is no
+    lesson, or if one is not fit to be shown.
+    """
+    sources = sorted(
+        path
+        for path in notebooks.glob("*/*.ipynb")
+        if not any(part.startswith(".") for part in path.relative_to(notebooks).parts)
+    )
+    if not sources:
+        raise KcourseError(f"There is no lesson in {notebooks}.", exit_code=1)
+    for source in sources:
+        notebook = _read(source)
+        if problem := next(_problems(notebook), None):
+            raise KcourseError(f"{source.parent.name}/{source.name}: {problem}", exit_code=1)
+        page = pages / source.relative_to(notebooks)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        _drop_what_only_machines_read(notebook)
+        nbformat.write(_with_links_to_solutions(notebook), page)
+    return [source.relative_to(notebooks) for source in sources]
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise KcourseError(f"{path} is no notebook that can be read: {first}", exit_code=1) from None
+
+
+def _problems(notebook: NotebookNode) -> Iterator[str]:
+    """Yield what would be missing or wrong on the page: the book shows stored outputs."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        if cell.source.strip() and cell.execution_count is None:
+            yield f"cell {cell.id} was not run. Store its outputs: kcourse verify --store"
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"cell {cell.id} ended with {output.ename}: {output.evalue}"
+            figure = any(kind.startswith("image/") for kind in output.get("data", {}))
+            if figure and not _text_alternative(cell).strip():
+                yield (
+                    f"cell {cell.id} draws a figure without alt text. "
+                    f"Write it to the cell's metadata: mystnb.image.alt"
+                )
+
+
+def _text_alternative(cell: NotebookNode) -> str:
+    return str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+
+
+def _drop_what_only_machines_read(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(VERDICT_MIME, None)
+
+
+def _with_links_to_solutions(notebook: NotebookNode) -> NotebookNode:
+    """Return the lesson with a target at each exercise, and a link to its solution after it."""
+    page = nbformat.from_dict(notebook)
+    cells: list[NotebookNode] = []
+    for cell in page.cells:
+        if name := exercise_name(cell):
+            _set_target(name, cells)
+        cells.append(cell)
+        if cell.id.startswith("check-"):
+            name = cell.id.removeprefix("check-")
+            link = f"{{ref}}`Solution, and common wrong answers <solution-{name}>`"
+            cells.append(nbformat.v4.new_markdown_cell(link, id=f"to-solution-{name}"))
+    page.cells = cells
+    return page
+
+
+def _set_target(name: str, before: list[NotebookNode]) -> None:
+    """Put a target before the last heading above an exercise."""
+    for cell in reversed(before):
+        headings = list(_HEADING.finditer(cell.source)) if cell.cell_type == "markdown" else []
+        if headings:
+            at = headings[-1].start()
+            cell.source = f"{cell.source[:at]}(exercise-{name})=\n{cell.source[at:]}"
+            return
+    raise KcourseError(f"The exercise {name} has no heading above it.", exit_code=1)

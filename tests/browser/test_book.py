@@ -1,0 +1,330 @@
+"""The book in a real browser: readable by everybody, and complete without any other machine."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from kcourse import exercises, lessons
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+LESSON_PAGES = [f"lessons/{lesson.key}.html" for lesson in lessons.all_lessons()]
+PAGES = [
+    "index.html",
+    *LESSON_PAGES,
+    *(f"solutions/{path.stem}.html" for path in sorted(ROOT.glob("book/solutions/*.md"))),
+    *(f"{path.stem}.html" for path in sorted(ROOT.glob("book/*.md")) if path.stem != "index"),
+    "search.html?q=axis",
+]
+every_page = pytest.mark.parametrize("page_path", PAGES)
+both_modes = pytest.mark.parametrize("mode", ["light", "dark"])
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the whole book once, with a report as `kcourse verify` would write it."""
+    folder = tmp_path_factory.mktemp("book")
+    report = folder / "verification.json"
+    report.write_text(json.dumps(_report()), encoding="utf-8")
+    command = [sys.executable, ROOT / "book/build.py", "--out", folder / "site"]
+    done = subprocess.run([*command, "--report", report], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+def _report() -> dict[str, Any]:
+    return {
+        "date": "2026-01-31",
+        "scale": "quick",
+        "environment": {"python": "3.11.0", "cores": 2, "tensorflow": "2.20.0"},
+        "lessons": [
+            {
+                "key": lesson.key,
+                "cells": sum(cell.cell_type == "code" for cell in lesson.notebook.cells),
+                "exercises": len(lesson.exercises),
+                "seconds_shipped": 12.3,
+                "seconds_solved": 45.6,
+                "problems": [],
+            }
+            for lesson in lessons.all_lessons()
+        ],
+    }
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: pytest shows what fails."""
+
+
+@pytest.fixture(scope="session")
+def site(book: Path) -> Iterator[str]:
+    """Serve the book on this machine alone, at a port that is free."""
+    handler = functools.partial(_Quiet, directory=str(book))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
+    """Open pages of the book; afterwards nothing has failed and nothing has left the machine."""
+    contexts, errors, outside = [], [], []
+
+    def opened(path: str, *, mode: str = "light", width: int = 1280) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=mode,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda said: (
+                errors.append(f"{said.text} ({said.location['url']})")
+                if said.type == "error"
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("requestfailed", lambda request: errors.append(f"no answer: {request.url}"))
+        context.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((site, "data:", "blob:"))
+                else outside.append(asked.url)
+            ),
+        )
+        page.goto(site + path, wait_until="networkidle")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert outside == []
+
+
+@every_page
+@both_modes
+def test_no_barrier_of_level_serious_or_critical(
+    open_page: Callable[..., Page], page_path: str, mode: str
+) -> None:
+    page = open_page(page_path, mode=mode)
+    assert page.locator("html").get_attribute("data-theme") == mode
+    page.locator("article details").evaluate_all("all => all.forEach(e => e.open = true)")
+    # Preloading would ask for the theme's imported style sheets at a wrong address.
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = Axe().run(page, options=options).response["violations"]
+    barriers = [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+    assert barriers == []
+
+
+@every_page
+def test_it_fits_a_screen_of_360_pixels(open_page: Callable[..., Page], page_path: str) -> None:
+    page = open_page(page_path, width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.evaluate("window.scrollTo(1000, 0)")
+    assert page.evaluate("window.scrollX") == 0
+    cut_off = page.evaluate(
+        """[...document.querySelectorAll('article p, article li, article img, article h1, \
+article h2, article h3')].filter(e => e.checkVisibility() && !e.closest('pre, table, .math-block')
+            && e.getBoundingClientRect().right > 361).map(e => e.outerHTML.slice(0, 200))"""
+    )
+    assert cut_off == []
+
+
+@every_page
+def test_every_image_has_a_text_alternative(open_page: Callable[..., Page], page_path: str) -> None:
+    page = open_page(page_path)
+    for image in page.locator("article img").all():
+        alternative = image.get_attribute("alt") or ""
+        assert alternative.strip(), image.get_attribute("src")
+        assert not alternative.endswith((".png", ".svg")), alternative
+
+
+class _Anchors(HTMLParser):
+    """Collects a page's links, and the names that links can lead to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.names: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value for name, value in attrs if value is not None}
+        self.names |= {values[name] for name in ("id", "name") if name in values}
+        self.links += [values[name] for name in ("href", "src") if name in values]
+
+
+def _anchors(path: Path) -> _Anchors:
+    parser = _Anchors()
+    parser.feed(path.read_text(encoding="utf-8"))
+    return parser
+
+
+def test_every_internal_link_leads_to_a_page_and_a_place_on_it(book: Path) -> None:
+    pages = {page: _anchors(page) for page in book.rglob("*.html") if "_static" not in page.parts}
+    assert {path.split("?")[0] for path in PAGES} == {
+        page.relative_to(book).as_posix() for page in pages
+    }
+    broken = []
+    for page, anchors in pages.items():
+        for link in anchors.links:
+            target = urlsplit(urljoin(page.as_uri(), link))
+            assert target.scheme != "http", f"{page.name} links to {link}"
+            if target.scheme != "file":
+                continue
+            path = Path(unquote(target.path))
+            names = pages[path].names if path in pages else set()
+            if not path.is_file() or (target.fragment and unquote(target.fragment) not in names):
+                broken.append(f"{page.relative_to(book)}: {link}")
+    assert broken == []
+
+
+def test_no_page_names_another_server_for_what_it_needs(book: Path) -> None:
+    for page in book.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=.https?:", text), page
+
+
+@pytest.mark.parametrize(
+    ("query", "page_path"),
+    [("broadcasting", "glossary.html"), ("广播", "glossary.html"), ("播", "glossary.html")],
+)
+def test_search_finds_english_and_chinese_terms(
+    open_page: Callable[..., Page], query: str, page_path: str
+) -> None:
+    page = open_page("index.html")
+    page.keyboard.press("Control+k")
+    field = page.locator("dialog input[type=search], .search-button__wrapper input[type=search]")
+    field.first.fill(query)
+    field.first.press("Enter")
+    page.wait_for_url("**/search.html?q=*")
+    expect(page.locator(f'#search-results a[href*="{page_path}"]').first).to_be_visible()
+
+
+def test_search_works_from_the_file_system(browser_page: Page, book: Path) -> None:
+    browser_page.goto((book / "search.html").as_uri() + "?q=广播")
+    expect(browser_page.locator('#search-results a[href*="glossary.html"]').first).to_be_visible()
+
+
+def test_the_mode_can_be_switched_and_stays(open_page: Callable[..., Page]) -> None:
+    page = open_page("index.html")
+    html, switch = page.locator("html"), page.locator(".theme-switch-button:visible").first
+    for _ in range(3):  # automatic, light, dark in turn
+        if html.get_attribute("data-mode") == "dark":
+            break
+        switch.click()
+    expect(html).to_have_attribute("data-theme", "dark")
+    page.goto(page.url.replace("index.html", "glossary.html"))
+    expect(html).to_have_attribute("data-theme", "dark")
+
+
+def test_the_copy_button_copies_a_cell(open_page: Callable[..., Page]) -> None:
+    page = open_page(LESSON_PAGES[0])
+    cell = page.locator("div.cell_input").first
+    cell.hover()
+    cell.locator("button.copybtn").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == cell.locator("pre").inner_text().strip()
+    assert "SEED" in copied
+
+
+def test_next_and_previous_lead_through_all_lessons_in_order(
+    open_page: Callable[..., Page], site: str
+) -> None:
+    page = open_page("index.html")
+    walked = []
+    for _ in LESSON_PAGES:
+        page.locator("a.right-next").click()
+        walked.append(page.url.removeprefix(site))
+    assert walked == LESSON_PAGES
+    for expected in [*reversed(LESSON_PAGES[:-1]), "index.html"]:
+        page.locator("a.left-prev").click()
+        assert page.url.removeprefix(site) == expected
+
+
+def test_the_keyboard_reaches_the_content_and_the_quiz(open_page: Callable[..., Page]) -> None:
+    page = open_page(LESSON_PAGES[0])
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus")
+    assert "Skip to main content" in skip.inner_text()
+    assert skip.get_attribute("href") == "#main-content"
+    choice = page.locator("article details").first
+    choice.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(choice).to_have_attribute("open", "")
+    assert choice.locator("summary").evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+
+
+def test_on_paper_nothing_is_folded_away(open_page: Callable[..., Page]) -> None:
+    page = open_page(LESSON_PAGES[0])
+    closed = page.locator("article details:not([open])").first
+    assert not closed.evaluate("e => [...e.children].at(-1).checkVisibility()")
+    page.emulate_media(media="print")
+    assert closed.evaluate(
+        "e => [...e.children].at(-1).checkVisibility({contentVisibilityAuto: true})"
+    )
+    assert closed.evaluate("e => [...e.children].at(-1).getBoundingClientRect().height") > 0
+    assert page.locator("article h1").last.is_visible()
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_every_exercise_is_explained_once_and_linked_both_ways(book: Path) -> None:
+    for exercise in exercises.all_exercises().values():
+        lesson = lessons.lesson_of(exercise.chapter, exercise.topic)
+        lesson_page = (book / "lessons" / f"{lesson.key}.html").read_text(encoding="utf-8")
+        solutions = (book / "solutions" / f"{exercise.chapter}.html").read_text(encoding="utf-8")
+        name = re.escape(exercise.name.replace("_", "-"))
+        assert len(re.findall(rf'id="solution-{name}"', solutions)) == 1
+        assert len(re.findall(rf'id="exercise-{name}"', lesson_page)) == 1
+        assert re.search(rf'href="[^"]*\.html#exercise-{name}"', solutions)
+        assert re.search(rf'href="[^"]*\.html#solution-{name}"', lesson_page)
+        section = re.split(r'id="solution-[\w-]+"', solutions.split(f'id="solution-{name}"')[1])[0]
+        assert section.count('<li><div class="highlight-python') == len(exercise.near_misses)
+        assert section.count("<details>") == len(exercise.alternatives)
+
+
+def test_the_verification_page_shows_the_report(open_page: Callable[..., Page]) -> None:
+    page = open_page("verification.html")
+    rows = page.locator("article table tbody tr")
+    expect(rows).to_have_count(len(LESSON_PAGES))
+    expect(rows.first).to_contain_text("12.3 s")
+    expect(rows.first).to_contain_text("45.6 s")
+    expect(page.locator("article")).to_contain_text("Measured on 2026-01-31")
+
+
+def test_a_check_is_shown_as_a_card(open_page: Callable[..., Page]) -> None:
+    page = open_page(LESSON_PAGES[0])
+    card = page.locator(".kcourse-card").first
+    expect(card).to_be_visible()
+    expect(card).to_contain_text("not attempted")
+
+
+def test_chinese_is_marked_as_chinese(open_page: Callable[..., Page]) -> None:
+    page = open_page("glossary.html")
+    expect(page.locator('dt [lang="zh-Hans"]', has_text="广播")).to_be_visible()
