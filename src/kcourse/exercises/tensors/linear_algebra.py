@@ -142,6 +142,17 @@ def spectral_norms(matrices):
         NearMiss(
             code="""
 def spectral_norms(matrices):
+    return tf.reduce_max(tf.abs(tf.linalg.eigvals(matrices)), axis=-1)
+""",
+            because=(
+                "This is the largest eigenvalue in size, the spectral radius. It is the spectral "
+                "norm of symmetric matrices only; take singular values instead."
+            ),
+            like=lambda matrices: np.abs(np.linalg.eigvals(matrices)).max(-1),
+        ),
+        NearMiss(
+            code="""
+def spectral_norms(matrices):
     return tf.reduce_max(tf.linalg.norm(matrices, axis=-2), axis=-1)
 """,
             because=(
@@ -223,7 +234,7 @@ def eigenvalues_by_symmetry(m):
 """,
             because=(
                 "This matrix is symmetric up to rounding, so its eigenvalues should be real. "
-                "Comparing with `==` does not allow for any rounding."
+                "`==` allows for no rounding, and a fixed tolerance not for that of large numbers."
             ),
             like=lambda m: np.linalg.eigvalsh(m) if (m == m.T).all() else np.linalg.eigvals(m) + 0j,
         ),
@@ -467,6 +478,14 @@ def rebuild_from_svd(s, u, v):
 """,
             because="The singular values belong between U and Vᵀ: they scale the columns of U.",
             like=lambda s, u, v: (u @ np.swapaxes(v, -1, -2)) * s[..., None, :],
+        ),
+        NearMiss(
+            code="""
+def rebuild_from_svd(s, u, v):
+    return tf.matmul(u, v, adjoint_b=True)
+""",
+            because="The singular values are missing: M = U · diag(s) · Vᵀ.",
+            like=lambda s, u, v: u @ np.swapaxes(v, -1, -2),
         ),
     )
     alternatives = (
