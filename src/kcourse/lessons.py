@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-import nbformat
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from kcourse.errors import KcourseError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode  # its import takes 1.5 s of CPU: only who reads one pays
 
 _NUMBERED = re.compile(r"(?P<number>\d\d)_(?P<name>[a-z0-9_]+)")
 _MARKER = re.compile(r"#\s*EXERCISE\s+(?P<name>\w+)\s*$", re.MULTILINE)
@@ -39,6 +40,8 @@ class Lesson:
     @cached_property
     def notebook(self) -> NotebookNode:
         """The lesson as shipped."""
+        import nbformat
+
         return nbformat.read(self.path, as_version=4)
 
     @cached_property
@@ -106,6 +109,8 @@ def marked(name: str, source: str) -> str:
 
 def fill_solutions(notebook: NotebookNode) -> NotebookNode:
     """Return a copy of a lesson in which every exercise cell holds the course's solution."""
+    import nbformat
+
     from kcourse import exercises, solutions
 
     filled = nbformat.from_dict(notebook)
