@@ -114,3 +114,18 @@ def show_images(
         ax.spines[:].set_visible(True)  # a frame, so that white images have a border
         ax.set_xticks([])
         ax.set_yticks([])
+
+
+def draw_broadcast(axes: Axes, values: Any, shape: tuple[int, int], *, title: str = "") -> None:
+    """Draw a scalar, vector or matrix as broadcasting sees it when the result has ``shape``.
+
+    Stored cells are solid and hatched; the cells that broadcasting repeats are pale and dashed.
+    The title is the shape of ``values`` unless another one is given.
+    """
+    array = np.asarray(values)
+    stored = np.zeros(shape, bool)
+    # The missing axes are added on the left; a stored axis of length 1 is repeated.
+    rows, columns = (1,) * (2 - array.ndim) + array.shape
+    stored[:rows, :columns] = True
+    full = np.broadcast_to(array, shape)
+    draw_array(axes, full, title=title or str(array.shape), marked=stored, faded=~stored)
