@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -172,12 +172,18 @@ def drop_channel_axis(images):
         return images.reshape(batch, height, width)
 
 
-_RAISED = "raised ValueError"  # what is observed of an answer that raises, as it should
+# What is observed of an answer: that it raises, as it should, or the shape it returns. The two
+# have different keys, so that nothing an answer returns can pass for an error.
+_RAISED: dict[str, Plain] = {"raised": "ValueError"}
+
+
+def _shape(lengths: Iterable[int]) -> dict[str, Plain]:
+    return {"shape": list(lengths)}
 
 
 def _rule(first: list[int], second: list[int]) -> Plain:
     try:
-        return list(np.broadcast_shapes(tuple(first), tuple(second)))
+        return _shape(np.broadcast_shapes(tuple(first), tuple(second)))
     except ValueError:
         return _RAISED
 
@@ -187,13 +193,13 @@ def _take_the_larger(first: list[int], second: list[int]) -> Plain:
         return _RAISED
     rank = max(len(first), len(second))
     filled = ([1] * (rank - len(shape)) + shape for shape in (first, second))
-    return [max(pair) for pair in zip(*filled, strict=True)]
+    return _shape(max(pair) for pair in zip(*filled, strict=True))
 
 
 def _fill_on_the_right(first: list[int], second: list[int]) -> Plain:
     rank = max(len(first), len(second))
     # Where this raises, so does the wrong answer, but so do others: it is not recognised there.
-    return list(
+    return _shape(
         np.broadcast_shapes(*(shape + [1] * (rank - len(shape)) for shape in (first, second)))
     )
 
@@ -327,23 +333,27 @@ def broadcast_shape(first, second):
         if code and libraries & set(code.co_names):
             return {"names": sorted(libraries & set(code.co_names))}
         try:
-            return submission(*(tuple(shape) for shape in inputs.values()))
+            return {"shape": submission(*(tuple(shape) for shape in inputs.values()))}
         except ValueError:
-            return "raised ValueError"
+            return {"raised": "ValueError"}
 
     def expected(self, first: list[int], second: list[int]) -> Any:
         return _rule(first, second)
 
     def differs(self, got: Plain, expected: Plain) -> str | None:
         """Say in words when an error is missing, when there is one too many, or a library."""
-        if isinstance(got, dict) and "names" in got:
+        if not isinstance(got, dict):
+            return super().differs(got, expected)
+        if "names" in got:
             return f"Work it out from the rules in plain Python, without {got['names'][0]}."
-        if got == _RAISED != expected:
+        if "raised" in got and "shape" in expected:
             return "These shapes broadcast, but ValueError was raised."
-        if isinstance(got, list) and expected == _RAISED:
+        if "shape" in got and "raised" in expected:
             return "These shapes do not broadcast, so ValueError was expected."
-        if isinstance(got, list) and len(got) != len(expected):
-            return f"The result has rank {len(got)}, expected rank {len(expected)}."
+        if isinstance(got.get("shape"), list) and len(got["shape"]) != len(expected["shape"]):
+            return (
+                f"The result has rank {len(got['shape'])}, expected rank {len(expected['shape'])}."
+            )
         return super().differs(got, expected)
 
 
