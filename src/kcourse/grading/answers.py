@@ -107,7 +107,7 @@ def take_answers(cells: list[NotebookNode], lesson: Lesson) -> LessonAnswers:
     released = [cell for cell in lesson.notebook.cells if cell.cell_type == "code"]
     by_id = {cell.id: number for number, cell in enumerate(released)}
     by_source = {_normal(cell.source): number for number, cell in enumerate(released)}
-    place = {exercise_name(cell): number for number, cell in enumerate(released)}
+    place = {name: number for number, cell in enumerate(released) if (name := exercise_name(cell))}
     chosen = _answer_cells(cells, lesson)
     anchor = 0
     for position, cell in enumerate(cells):

@@ -155,7 +155,7 @@ def _entry(
     timings: bool,
 ) -> Document:
     entry: Document = {
-        "id": clean(submission.id, MAX_ID),
+        "id": clean(submission.id, MAX_ID).replace("\n", "\\n"),
         "status": "ungradable" if submission.problem else "graded",
         "reason": clean(submission.problem),
         "score": None,
