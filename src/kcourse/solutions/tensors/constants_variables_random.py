@@ -1,12 +1,9 @@
 """Solutions of the lesson on constants, variables, dtypes and random numbers."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import tensorflow as tf
 
 
-def join_path(parts: Sequence[tf.Tensor], suffix: str) -> str:
+def join_path(parts: list[tf.Tensor], suffix: str) -> str:
     """Return the parts joined by "/", and the suffix behind them, as Python text.
 
     parts: list of string tensors, each of shape (). suffix: str. Result: str.
@@ -15,7 +12,7 @@ def join_path(parts: Sequence[tf.Tensor], suffix: str) -> str:
     return tf.strings.join(parts, "/").numpy().decode() + suffix
 
 
-def shape_facts(x: tf.Tensor, target: list[int]) -> dict[str, Any]:
+def shape_facts(x: tf.Tensor, target: list[int]) -> dict[str, object]:
     """Return how many axes and elements x has, and what tf.reshape(x, target) gives.
 
     x: a tensor of any shape. target: list of int, one of them may be -1.
