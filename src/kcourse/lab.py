@@ -1,8 +1,9 @@
 """``kcourse learn``: the workspace in JupyterLab, from start to a clean end.
 
 JupyterLab runs as a process of its own. The learner's Jupyter settings hold; ours are only what
-makes it this course: the folder, the page it opens on, the layout of its tabs (kept in the
-workspace, apart from other projects'), and no questions to the network about new versions.
+makes it this course: the folder, the page it opens on, and the layout of its tabs (kept in the
+workspace, apart from other projects'). ``jupyter/labconfig/page_config.json`` switches off what
+asks about news and new versions, and nbdime's buttons, which only ``kcourse update`` needs.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class _Server:
             start_new_session=True,
         )
         self._last_line = ""
+        self._is_up = False
         self._log = threading.Thread(target=self._follow_log, daemon=True)
         self._log.start()
 
@@ -90,6 +92,7 @@ class _Server:
             except subprocess.TimeoutExpired:
                 info = _read_info(path)
                 if info is not None:
+                    self._is_up = True
                     query = "?" + urlencode({"token": info["token"]}) if info["token"] else ""
                     return f"{info['url']}{_START}{query}"
             else:
@@ -122,13 +125,13 @@ class _Server:
             self._process.wait()
 
     def _follow_log(self) -> None:
-        """Pass on warnings and errors; the rest of the log is not for learners."""
+        """Pass on errors, and warnings until it is up: those are about the learner's settings."""
         shown = True
         for line in self._process.stderr or ():
             if line.strip():
                 self._last_line = line.strip()
             if level := re.match(r"\[([DIWEC]) ", line):
-                shown = level[1] in "WE"
+                shown = level[1] == "E" or (level[1] == "W" and not self._is_up)
             if shown:
                 sys.stderr.write(line)
 
@@ -139,12 +142,11 @@ def _command(workspace: Workspace, *, browser: bool, port: int | None) -> list[s
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={workspace.folder}",
-        f"--ServerApp.preferred_dir={workspace.folder}",
+        "--FileContentsManager.preferred_dir=",
         f"--ServerApp.open_browser={browser}",
         f"--ServerApp.port_retries={0 if port else 50}",
         f"--LabApp.default_url=/{_START}",
         f"--LabApp.workspaces_dir={workspace.private / 'layout'}",
-        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
     ]
     if port:
         command.append(f"--ServerApp.port={port}")
@@ -155,11 +157,16 @@ def _command(workspace: Workspace, *, browser: bool, port: int | None) -> list[s
 
 def _environment() -> dict[str, str]:
     """Return the environment: ``kcourse`` in terminals, and the kernel of this Python first."""
-    scripts = sysconfig.get_path("scripts")
-    path = os.environ.get("PATH", os.defpath)
+
+    def before(first: str, name: str, default: str = "") -> str:
+        return os.pathsep.join(filter(None, [first, os.environ.get(name, default)]))
+
     return {
         **os.environ,
-        "PATH": os.pathsep.join([scripts, path]),
+        "PATH": before(sysconfig.get_path("scripts"), "PATH", os.defpath),
+        "JUPYTER_CONFIG_PATH": before(
+            str(Path(__file__).parent / "jupyter"), "JUPYTER_CONFIG_PATH"
+        ),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_RUNTIME_DIR": jupyter_runtime_dir(),
         "PYTHONUNBUFFERED": "1",

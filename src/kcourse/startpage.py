@@ -7,6 +7,8 @@ keeps that in the workspace's history.
 
 from __future__ import annotations
 
+import platform
+import re
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -39,16 +41,28 @@ _HOW = """\
 
 In a terminal (menu File, New, Terminal) the same is at hand, and more:
 
-| Command | What it does |
-|:--|:--|
-| `kcourse check` | Check all your answers; `kcourse check NAME` checks one |
-| `kcourse hint NAME` | Show one more hint |
-| `kcourse progress` | Show what is solved and where to go on |
-| `kcourse reset NAME` | Put an exercise back to its stub; your answer is kept in the history |
-| `kcourse update` | Bring new versions of the lessons; what you wrote stays |
+- `kcourse check`: check all your answers; `kcourse check NAME` checks one
+- `kcourse hint NAME`: show one more hint
+- `kcourse progress`: show what is solved and where to go on
+- `kcourse reset NAME`: put an exercise back to its stub; your answer is kept in the history
+- `kcourse update`: bring new versions of the lessons; what you wrote stays
 
 This page is made anew at each `kcourse learn`. Run the next cell to see your progress as it is
 now."""
+
+#: What JupyterLab itself would add on opening, after which it would ask to save the page.
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": platform.python_version(),
+    },
+}
 
 _LIVE = "from kcourse import progress\n\nprogress()"
 
@@ -82,11 +96,7 @@ def build(workspace: Workspace) -> NotebookNode:
     cells.append(_markdown("how-to-work", _HOW))
     cells.append(nbformat.v4.new_code_cell(_LIVE, id="progress"))
     page = nbformat.v4.new_notebook(cells=cells)
-    page.metadata["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
+    page.metadata = nbformat.from_dict(_METADATA)
     return page
 
 
@@ -116,24 +126,18 @@ def _chapter(
     standings: Mapping[str, Standing],
 ) -> str:
     number, name = int(chapter[0].chapter_number), chapter[0].chapter.replace("_", " ")
-    rows = [
-        f"## {number}. {name.capitalize()}",
-        "",
-        "| Lesson | Solved | Points |",
-        "|:--|:--|:--|",
-    ]
+    rows = [f"## {number}. {name.capitalize()}", ""]
     for lesson in chapter:
         solved, total, points, most = _counts(lesson.exercises, registered, standings)
         done = " ✓" if total and solved == total else ""
-        rows.append(
-            f"| {_link(workspace, lesson)} | {solved} of {total}{done} | {points} of {most} |"
-        )
+        standing = f"{solved} of {total} solved, {points} of {most} points{done}"
+        rows.append(f"- {_link(workspace, lesson)}: {standing}")
     return "\n".join(rows)
 
 
 def _link(workspace: Workspace, lesson: Lesson) -> str:
     """Return a relative link to the learner's copy, or the title alone if there is none."""
-    title = lesson.title.replace("|", "\\|")
+    title = re.sub(r"([\\[\]])", r"\\\1", lesson.title)
     key = workspace.key_of(lesson)
     if key is None or not workspace.copy_of(key).exists():
         return f"{title} (not in this folder)"
