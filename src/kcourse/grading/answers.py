@@ -106,7 +106,7 @@ def take_answers(cells: list[NotebookNode], lesson: Lesson) -> LessonAnswers:
     taken = LessonAnswers(lesson)
     released = [cell for cell in lesson.notebook.cells if cell.cell_type == "code"]
     by_id = {cell.id: number for number, cell in enumerate(released)}
-    by_source = {_normal(cell.source): number for number, cell in enumerate(released)}
+    by_source = {normal(cell.source): number for number, cell in enumerate(released)}
     place = {name: number for number, cell in enumerate(released) if (name := exercise_name(cell))}
     chosen = _answer_cells(cells, lesson)
     anchor = 0
@@ -121,7 +121,7 @@ def take_answers(cells: list[NotebookNode], lesson: Lesson) -> LessonAnswers:
             taken.notes.append(f"The lesson has no exercise {name!r}: no points for it.")
         number = by_id.get(cell.get("id")) if name not in place else None
         if number is None:
-            number = by_source.get(_normal(cell.source))
+            number = by_source.get(normal(cell.source))
         if number is not None:
             anchor = number
             if _same(cell.source, released[number].source):
@@ -226,9 +226,10 @@ def _code_cells(cells: list[Any], name: str) -> Iterator[NotebookNode]:
         )
 
 
-def _normal(source: str) -> str:
+def normal(source: str) -> str:
+    """Return the source without what does not matter: blanks at line ends, blank lines around."""
     return "\n".join(line.rstrip() for line in source.strip().splitlines())
 
 
 def _same(one: str, other: str) -> bool:
-    return _normal(one) == _normal(other)
+    return normal(one) == normal(other)

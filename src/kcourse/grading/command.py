@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,14 +98,18 @@ def grade_all(
     *,
     limits: Limits,
     jobs: int = 1,
+    only: Collection[str] | None = None,
 ) -> Mapping[tuple[str, str], LessonResult | WorkerFailed]:
-    """Grade each notebook of each submission; results are by submission id and lesson key."""
+    """Grade each notebook of each submission; results are by submission id and lesson key.
+
+    With ``only``, no other exercises are observed.
+    """
     tasks = [(submission.id, given) for submission in submissions for given in submission.lessons]
     stop = threading.Event()
 
     def one(given: LessonAnswers) -> LessonResult | WorkerFailed:
         try:
-            return grade_lesson(given, course, seed, limits=limits, stop=stop)
+            return grade_lesson(given, course, seed, limits=limits, stop=stop, only=only)
         except WorkerFailed as failure:
             return failure
 
@@ -115,7 +119,7 @@ def grade_all(
         ThreadPoolExecutor(jobs) as pool,
         Progress(console=console, disable=not console.is_terminal, transient=True) as bar,
     ):
-        running = bar.add_task("Grading", total=len(tasks))
+        running = bar.add_task("Running answers", total=len(tasks))
         futures = [pool.submit(one, given) for _, given in tasks]
         try:
             for (name, given), future in zip(tasks, futures, strict=True):
