@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import lesson_pages
 import nbformat
 
-import lesson_pages
 from kcourse.errors import KcourseError
 
 BOOK = Path(__file__).resolve().parent
@@ -30,7 +30,7 @@ BUILT = BOOK.parent / "build"
 _LESSONS = "lessons"
 _PAGES = ("*.md", "solutions/*.md")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-#: MyST-NB counts a notebook's lines as 10,000 a cell.
+#: MyST-NB's line N of cell I of a notebook is number 10,000 I + N + 1.
 _LINES_OF_A_CELL = 10_000
 
 
@@ -82,9 +82,7 @@ def _check_report(report: Path, lessons: Path) -> None:
             raise KcourseError(f"{report} does not tell of {key}. {again}", exit_code=1)
         if problems := entries[key]["problems"]:
             raise KcourseError(f"{key} is not proved: {problems[0]}", exit_code=1)
-        cells = sum(
-            cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells
-        )
+        cells = sum(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells)
         if entries[key]["cells"] != cells:
             raise KcourseError(
                 f"{report} is about another {key}: {entries[key]['cells']} code cells, "
@@ -148,7 +146,7 @@ def _readable(line: str, source: Path) -> str:
         cells = nbformat.read(source / located["file"], as_version=4).cells
         index, within = divmod(int(located["line"]), _LINES_OF_A_CELL)
         if 0 < index <= len(cells):
-            place = f"{located['file']}, cell {cells[index - 1].id}, line {within}"
+            place = f"{located['file']}, cell {cells[index - 1].id}, line {within - 1}"
             line = place + line[located.end() :]
     return line.replace(f"{source}/", "")
 
@@ -168,9 +166,7 @@ def _replace(out: Path, site: Path) -> None:
 
 
 def _is_a_book(folder: Path) -> bool:
-    return folder.is_dir() and (
-        (folder / "searchindex.js").exists() or not any(folder.iterdir())
-    )
+    return folder.is_dir() and ((folder / "searchindex.js").exists() or not any(folder.iterdir()))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

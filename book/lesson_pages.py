@@ -45,7 +45,9 @@ def _read(path: Path) -> NotebookNode:
         return nbformat.read(path, as_version=4)
     except (ValueError, nbformat.ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise KcourseError(f"{path} is no notebook that can be read: {first}", exit_code=1) from None
+        raise KcourseError(
+            f"{path} is no notebook that can be read: {first}", exit_code=1
+        ) from None
 
 
 def _problems(notebook: NotebookNode) -> Iterator[str]:

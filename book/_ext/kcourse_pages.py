@@ -2,7 +2,8 @@
 
 ``{lessons}`` lists the lessons, ``{solutions} CHAPTER`` explains every registered exercise of a
 chapter, ``{changes}`` gathers the lessons' sections on what changed since the notes, and
-``{verification}`` shows what ``kcourse verify`` measured. Each writes MyST markdown, which is parsed in place.
+``{verification}`` shows what ``kcourse verify`` measured. Each writes MyST markdown, which is
+parsed in place.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class _Generated(SphinxDirective):
         self.state.nested_parse(
             StringList(text.splitlines(), source=source), 0, container, match_titles=True
         )
-        return container.children
+        return list(container.children)
 
 
 class Lessons(_Generated):

@@ -42,8 +42,17 @@ def _mathml(node: nodes.Element, *, as_block: bool) -> str:
     try:
         return str(tex2mathml(node.astext(), as_block=as_block))
     except MathError as error:
-        _log.warning("the formula %r cannot be set: %s", node.astext(), error, location=node)
+        _log.warning(
+            "the formula %r cannot be set: %s", node.astext(), error, location=_place(node)
+        )
         return ""
+
+
+def _place(node: nodes.Node) -> nodes.Node:
+    """Return the nearest node around ``node`` that knows its line."""
+    while not node.line and node.parent is not None:
+        node = node.parent
+    return node
 
 
 class MarkChinese(SphinxPostTransform):
@@ -80,7 +89,7 @@ class RequireTextAlternatives(SphinxPostTransform):
         """Look at all images of the page, those of code cells' outputs among them."""
         for image in self.document.findall(nodes.image):
             if not image.get("alt", "").strip():
-                _log.warning("the image %s has no alt text", image["uri"], location=image)
+                _log.warning("the image %s has no alt text", image["uri"], location=_place(image))
 
 
 class SearchEnglishAndChinese(SearchEnglish):

@@ -33,7 +33,6 @@ PAGES = [
     "search.html?q=axis",
 ]
 every_page = pytest.mark.parametrize("page_path", PAGES)
-both_modes = pytest.mark.parametrize("mode", ["light", "dark"])
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +41,10 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("book")
     report = folder / "verification.json"
     report.write_text(json.dumps(_report()), encoding="utf-8")
-    command = [sys.executable, ROOT / "book/build.py", "--out", folder / "site"]
-    done = subprocess.run([*command, "--report", report], capture_output=True, text=True)
+    options = ["--out", str(folder / "site"), "--report", str(report)]
+    done = subprocess.run(
+        [sys.executable, ROOT / "book/build.py", *options], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return folder / "site"
 
@@ -87,10 +88,10 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
     """Open pages of the book; afterwards nothing has failed and nothing has left the machine."""
     contexts, errors, outside = [], [], []
 
-    def opened(path: str, *, mode: str = "light", width: int = 1280) -> Page:
+    def opened(path: str, *, width: int = 1280) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 800},
-            color_scheme=mode,
+            reduced_motion="reduce",  # colours are measured, so none may be on its way to another
             permissions=["clipboard-read", "clipboard-write"],
         )
         contexts.append(context)
@@ -113,7 +114,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
                 else outside.append(asked.url)
             ),
         )
-        page.goto(site + path, wait_until="networkidle")
+        page.goto(site + path)
         return page
 
     yield opened
@@ -124,28 +125,35 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
 
 
 @every_page
-@both_modes
-def test_no_barrier_of_level_serious_or_critical(
-    open_page: Callable[..., Page], page_path: str, mode: str
+def test_no_barrier_of_level_serious_or_critical_in_light_and_dark(
+    open_page: Callable[..., Page], page_path: str
 ) -> None:
-    page = open_page(page_path, mode=mode)
-    assert page.locator("html").get_attribute("data-theme") == mode
+    page = open_page(page_path)
+    barriers = []
+    for mode in ("light", "dark"):
+        page.emulate_media(color_scheme=mode)
+        expect(page.locator("html")).to_have_attribute("data-theme", mode)
+        barriers += _barriers(page)
+    assert barriers == []
+
+
+def _barriers(page: Page) -> list[str]:
     page.locator("article details").evaluate_all("all => all.forEach(e => e.open = true)")
     # Preloading would ask for the theme's imported style sheets at a wrong address.
     options = {"resultTypes": ["violations"], "preload": False}
     found = Axe().run(page, options=options).response["violations"]
-    barriers = [
+    return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
         for rule in found
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
     ]
-    assert barriers == []
 
 
 @every_page
 def test_it_fits_a_screen_of_360_pixels(open_page: Callable[..., Page], page_path: str) -> None:
     page = open_page(page_path, width=360)
+    page.locator("article details").evaluate_all("all => all.forEach(e => e.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.evaluate("window.scrollTo(1000, 0)")
     assert page.evaluate("window.scrollX") == 0
@@ -290,7 +298,8 @@ def test_on_paper_nothing_is_folded_away(open_page: Callable[..., Page]) -> None
         "e => [...e.children].at(-1).checkVisibility({contentVisibilityAuto: true})"
     )
     assert closed.evaluate("e => [...e.children].at(-1).getBoundingClientRect().height") > 0
-    assert page.locator("article h1").last.is_visible()
+    assert any(heading.is_visible() for heading in page.locator("h1").all())
+    assert page.locator("article h2").first.is_visible()
     assert page.pdf().startswith(b"%PDF")
 
 
@@ -299,12 +308,12 @@ def test_every_exercise_is_explained_once_and_linked_both_ways(book: Path) -> No
         lesson = lessons.lesson_of(exercise.chapter, exercise.topic)
         lesson_page = (book / "lessons" / f"{lesson.key}.html").read_text(encoding="utf-8")
         solutions = (book / "solutions" / f"{exercise.chapter}.html").read_text(encoding="utf-8")
-        name = re.escape(exercise.name.replace("_", "-"))
-        assert len(re.findall(rf'id="solution-{name}"', solutions)) == 1
-        assert len(re.findall(rf'id="exercise-{name}"', lesson_page)) == 1
-        assert re.search(rf'href="[^"]*\.html#exercise-{name}"', solutions)
-        assert re.search(rf'href="[^"]*\.html#solution-{name}"', lesson_page)
-        section = re.split(r'id="solution-[\w-]+"', solutions.split(f'id="solution-{name}"')[1])[0]
+        name = exercise.name.replace("_", "-")
+        assert solutions.count(f'id="solution-{name}"') == 1
+        assert lesson_page.count(f'id="exercise-{name}"') == 1
+        assert f'{lesson.key}.html#exercise-{name}"' in solutions
+        assert f'{exercise.chapter}.html#solution-{name}"' in lesson_page
+        section = solutions.split(f'id="solution-{name}"')[1].split('id="solution-')[0]
         assert section.count('<li><div class="highlight-python') == len(exercise.near_misses)
         assert section.count("<details>") == len(exercise.alternatives)
 

@@ -1,0 +1,214 @@
+"""The book is built whole or not at all: whatever a reader would miss stops it in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+BOOK = Path(__file__).parents[2] / "book"
+CONTENTS = "format: jb-book\nroot: index\nchapters:\n  - file: lessons/01_small/01_lesson\n"
+
+
+class SmallBook:
+    """A book of one page and one lesson, with the real book's settings and build script."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns("*.md", "solutions", "__pycache__")
+        shutil.copytree(BOOK, folder / "book", ignore=ignored)
+        self.write("book/_toc.yml", CONTENTS)
+        self.write(
+            "book/index.md", "# Welcome\n\nSee [the lesson](lessons/01_small/01_lesson.ipynb).\n"
+        )
+        self.lesson(run_cell())
+
+    def write(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text, encoding="utf-8")
+
+    def lesson(self, *cells: NotebookNode) -> None:
+        path = self.folder / "notebooks/01_small/01_lesson.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        title = new_markdown_cell("# A lesson", id="title")
+        language = {"language_info": {"name": "python"}}
+        nbformat.write(new_notebook(cells=[title, *cells], metadata=language), path)
+
+    def build(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, self.folder / "book/build.py", *options],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+        )
+
+    def problem(self, *options: str) -> str:
+        """Build in vain and return what was said: no traceback, and no book."""
+        done = self.build(*options or ["--without-verification"])
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("book: ")
+        assert not (self.folder / "build/book").exists()
+        return done.stderr.strip()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallBook:
+    return SmallBook(tmp_path)
+
+
+def run_cell(**changes: object) -> NotebookNode:
+    return new_code_cell("1 + 1", id="sum", execution_count=1, **changes)
+
+
+def figure(**metadata: object) -> NotebookNode:
+    picture = new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "figure"})
+    return run_cell(outputs=[picture], metadata=metadata)
+
+
+def report(**changes: object) -> str:
+    entry = {
+        "key": "01_small/01_lesson",
+        "cells": 1,
+        "exercises": 0,
+        "seconds_shipped": 1.0,
+        "seconds_solved": 1.0,
+        "problems": [],
+    }
+    return json.dumps({"lessons": [entry | changes]})
+
+
+def test_a_sound_book_is_built_where_asked(small: SmallBook) -> None:
+    done = small.build("--without-verification", "--out", "site")
+    assert done.returncode == 0, done.stderr
+    assert "site/index.html" in done.stdout
+    assert (small.folder / "site/lessons/01_small/01_lesson.html").is_file()
+
+
+def test_a_cell_that_was_not_run_stops_it(small: SmallBook) -> None:
+    small.lesson(new_code_cell("1 + 1", id="sum"))
+    said = small.problem()
+    assert said.startswith("book: 01_small/01_lesson.ipynb: cell sum was not run.")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_cell_that_ended_with_an_error_stops_it(small: SmallBook) -> None:
+    error = new_output("error", ename="ValueError", evalue="too small", traceback=[])
+    small.lesson(run_cell(outputs=[error]))
+    assert small.problem() == (
+        "book: 01_small/01_lesson.ipynb: cell sum ended with ValueError: too small"
+    )
+
+
+def test_a_figure_without_alt_text_stops_it(small: SmallBook) -> None:
+    small.lesson(figure())
+    said = small.problem()
+    assert "cell sum draws a figure without alt text." in said
+    assert "mystnb.image.alt" in said
+
+
+def test_a_figure_with_alt_text_does_not(small: SmallBook) -> None:
+    small.lesson(figure(mystnb={"image": {"alt": "Two grids."}}))
+    assert small.build("--without-verification").returncode == 0
+    page = small.folder / "build/book/lessons/01_small/01_lesson.html"
+    assert 'alt="Two grids."' in page.read_text(encoding="utf-8")
+
+
+def test_what_leads_nowhere_or_cannot_be_read_stops_it_and_its_place_is_named(
+    small: SmallBook,
+) -> None:
+    wrong = {
+        "[link](gone.md)": "gone.md",
+        "[place](lessons/01_small/01_lesson.ipynb#gone-place)": "gone-place",
+        "{ref}`gone-reference`": "gone-reference",
+        "{term}`gone-term`": "gone-term",
+        "![](_static/favicon.svg)": "the image _static/favicon.svg has no alt text",
+        "$\\unknowncommand{x}$": "cannot be set",
+    }
+    small.write("book/index.md", "\n\n".join(["# Welcome", *wrong]))
+    small.lesson(run_cell(), new_markdown_cell("Text.\n\n[link](gone.ipynb)", id="after"))
+    said = small.problem().splitlines()
+    assert said[0] == "book: warnings are errors, so there is no new book:"
+    for number, named in enumerate(wrong.values(), start=1):
+        place = f"index.md:{2 * number + 1}: WARNING: "
+        assert any(line.startswith(place) and named in line for line in said), (place, said)
+    place = "lessons/01_small/01_lesson.ipynb, cell after, line 3: WARNING: "
+    assert any(line.startswith(place) and "gone.ipynb" in line for line in said), said
+    assert len(said) == 1 + len(wrong) + 1
+
+
+def test_a_page_outside_the_table_of_contents_stops_it(small: SmallBook) -> None:
+    small.write("book/lost.md", "# Lost\n")
+    assert small.problem() == "book: lost is a page, but not in book/_toc.yml."
+
+
+def test_a_missing_lesson_stops_it(small: SmallBook) -> None:
+    small.write("book/_toc.yml", CONTENTS + "  - file: lessons/01_small/02_gone\n")
+    said = small.problem()
+    assert said == "book: book/_toc.yml names lessons/01_small/02_gone, but there is no such page."
+
+
+def test_no_lesson_at_all_stops_it(small: SmallBook) -> None:
+    shutil.rmtree(small.folder / "notebooks")
+    assert "There is no lesson in" in small.problem()
+
+
+def test_a_notebook_that_cannot_be_read_stops_it(small: SmallBook) -> None:
+    small.write("notebooks/01_small/01_lesson.ipynb", "{")
+    assert "is no notebook that can be read" in small.problem()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "There is no report"),
+        ("{}", "is no report of kcourse"),
+        (report(key="01_small/02_other"), "does not tell of 01_small/01_lesson"),
+        (report(cells=9), "is about another 01_small/01_lesson: 9 code cells, now there are 1."),
+        (report(problems=["cell sum differs"]), "is not proved: cell sum differs"),
+    ],
+)
+def test_a_report_that_does_not_prove_every_lesson_stops_it(
+    small: SmallBook, content: str | None, said: str
+) -> None:
+    if content is not None:
+        small.write("report.json", content)
+    told = small.problem("--report", "report.json")
+    assert said in told
+    assert len(told.splitlines()) == 1
+
+
+def test_a_folder_that_is_no_book_is_left_alone(small: SmallBook) -> None:
+    small.write("notes.txt", "mine")
+    done = small.build("--without-verification", "--out", ".")
+    assert done.returncode == 2
+    assert "is no book" in done.stderr
+    assert (small.folder / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_failed_build_leaves_the_book_that_was_there(small: SmallBook) -> None:
+    assert small.build("--without-verification").returncode == 0
+    before = (small.folder / "build/book/index.html").read_bytes()
+    small.write("book/index.md", "# Welcome\n\n{ref}`gone`\n")
+    assert small.build("--without-verification").returncode == 1
+    assert (small.folder / "build/book/index.html").read_bytes() == before
+
+
+def test_an_unknown_option_is_one_line(small: SmallBook) -> None:
+    done = small.build("--open")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_every_chapter_has_its_page_of_solutions() -> None:
+    from kcourse import lessons
+
+    for chapter in {lesson.chapter for lesson in lessons.all_lessons()}:
+        page = BOOK / "solutions" / f"{chapter}.md"
+        assert f"```{{solutions}} {chapter}\n```" in page.read_text(encoding="utf-8")
