@@ -18,12 +18,12 @@ def _setup_namespace(chapter: str, topic: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {}
     cells = {cell.id: cell for cell in lessons.lesson_of(chapter, topic).notebook.cells}
     for name in ("parameters", "setup"):
-        exec(compile(cells[name].source, f"<{topic}:{name}>", "exec"), namespace)
+        exec(compile(cells[name].source, f"<{topic}:{name}>", "exec", dont_inherit=True), namespace)
     return namespace
 
 
 def submission_from(exercise: Exercise, source: str) -> Any:
     """Run ``source`` as the exercise's cell, after its lesson's setup cell alone."""
     namespace = dict(_setup_namespace(exercise.chapter, exercise.topic))
-    exec(compile(source, f"<{exercise.name}>", "exec"), namespace)
+    exec(compile(source, f"<{exercise.name}>", "exec", dont_inherit=True), namespace)
     return namespace[exercise.name]
