@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ def find_workspace(start: Path | None = None) -> Path | None:
 
 
 def require_workspace(folder: Path | None = None) -> Path:
-    """Return the workspace that holds ``folder`` (default: the current one), or say how to make one."""
+    """Return the workspace that holds ``folder`` (default: the current one), or raise."""
     workspace = find_workspace(folder)
     if workspace is None:
         where = "The current folder" if folder is None else f"{folder}"
@@ -78,7 +79,15 @@ def record(
         _memory.append(entry)
         return
     path = workspace / MARKER / JOURNAL
-    line = json.dumps(entry, sort_keys=True) + "\n"
+    try:
+        _append(path, json.dumps(entry, sort_keys=True))
+    except OSError as error:  # a full disk is no reason to withhold the outcome of a check
+        message = f"This was not recorded: {path} cannot be written ({error.strerror or error})."
+        print(message, file=sys.stderr)
+
+
+def _append(path: Path, line: str) -> None:
+    line += "\n"
     if not _ends_with_newline(path):
         line = "\n" + line  # the last writer was cut off: leave its half line behind
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -122,6 +131,11 @@ def _numbered_entries(workspace: Path) -> list[tuple[int, dict[str, str] | None]
         text = (workspace / MARKER / JOURNAL).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise KcourseError(
+            f"Your progress cannot be read from {workspace / MARKER / JOURNAL}: "
+            f"{error.strerror or error}."
+        ) from error
     lines = enumerate(text.split("\n"), start=1)
     return [(number, _parse(line)) for number, line in lines if line.strip()]
 

@@ -1,0 +1,154 @@
+"""``kcourse learn`` as a learner runs it: a server that starts, says where, and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from serving import SECONDS, command, environment, served
+
+from kcourse import lab
+from kcourse.workspace import Workspace
+
+
+def learn(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``kcourse learn`` that is expected to end by itself."""
+    return subprocess.run(
+        command("learn", *arguments),
+        cwd=folder,
+        env={**environment(folder / "home"), **variables},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+    )
+
+
+def test_server_answers_at_the_printed_address_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    with served(tmp_path) as running:  # no display here: the same as with --no-browser
+        with urllib.request.urlopen(running.address, timeout=SECONDS) as page:
+            assert page.status == 200
+            assert b"JupyterLab" in page.read()
+        parts = urlsplit(running.address)
+        assert parts.path == "/lab/tree/start.ipynb"
+        base, token = f"{parts.scheme}://{parts.netloc}", parts.query
+        with urllib.request.urlopen(f"{base}/api/contents?{token}", timeout=SECONDS) as answer:
+            names = {item["name"] for item in json.load(answer)["content"]}
+        assert {"start.ipynb", "01_tensors"} <= names
+        assert ".kcourse" not in names
+        with urllib.request.urlopen(f"{base}/api/kernelspecs?{token}", timeout=SECONDS) as answer:
+            assert "python3" in json.load(answer)["kernelspecs"]
+        assert running.interrupt() == 0
+        assert _refuses_connections(parts.hostname, parts.port)
+    log = running.log.read_text(encoding="utf-8")
+    assert log.splitlines() == [
+        "No browser can be opened from here.",
+        "Press Ctrl+C here to end JupyterLab.",
+    ]
+
+
+def test_termination_ends_the_server_too_and_without_a_port_the_next_free_one_is_taken(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path, "--no-browser") as first:
+        port = urlsplit(first.address).port
+        second_home = tmp_path / "second"
+        second_home.mkdir()
+        with served(second_home, "--no-browser") as second:
+            other = urlsplit(second.address).port
+            assert other != port
+            second.process.terminate()
+            assert second.process.wait(timeout=SECONDS) == 0
+            assert _refuses_connections("localhost", other)
+
+
+def test_port_in_use_is_one_line_and_touches_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = learn(tmp_path, "--no-browser", "--port", str(port))
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"kcourse: Port {port} is in use")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "my-course").exists()
+
+
+def test_folder_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
+    result = learn(tmp_path.parent, str(tmp_path.parent))
+    assert result.returncode == 2
+    assert "is not a workspace" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_jupyterlab_that_cannot_start_is_one_line_with_its_last_words(tmp_path: Path) -> None:
+    settings = tmp_path / "home" / ".jupyter"
+    settings.mkdir(parents=True)
+    (settings / "jupyter_server_config.py").write_text('c.ServerApp.certfile = "/no/certificate"\n')
+    result = learn(tmp_path, "--no-browser")
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("kcourse: JupyterLab could not start. Its last words: ")
+    assert "/no/certificate" in last or "No such file" in last
+    assert result.stdout == ""
+
+
+def test_learners_broken_or_foreign_settings_do_not_keep_the_course_from_starting(
+    tmp_path: Path,
+) -> None:
+    settings = tmp_path / "home" / ".jupyter"
+    settings.mkdir(parents=True)
+    (settings / "jupyter_lab_config.py").write_text("this is not Python\n")
+    (settings / "jupyter_server_config.py").write_text(
+        'c.ServerApp.notebook_dir = "/no/such/folder"\n'
+        'c.FileContentsManager.preferred_dir = "/no/such/folder"\n'
+        'c.ServerApp.default_url = "/tree"\n'
+        'c.ServerApp.base_url = "/mine/"\n'
+    )
+    with served(tmp_path, "--no-browser") as running:
+        assert urlsplit(running.address).path == "/mine/lab/tree/start.ipynb"
+        with urllib.request.urlopen(running.address, timeout=SECONDS) as page:
+            assert page.status == 200
+        assert running.interrupt() == 0
+    assert "not Python" in running.log.read_text(encoding="utf-8")  # what is broken is told
+
+
+def test_command_for_root_allows_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for user, allowed in ((0, True), (1000, False)):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        command = lab._command(Workspace(tmp_path), browser=False, port=None)
+        assert ("--allow-root" in command) == allowed
+
+
+@pytest.mark.parametrize(
+    ("variables", "possible"),
+    [({}, False), ({"DISPLAY": ":0"}, True), ({"BROWSER": "firefox"}, True)],
+)
+def test_browser_is_opened_only_where_one_can_be(
+    variables: dict[str, str], possible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(lab.sys, "platform", "linux")
+    monkeypatch.setattr(lab.webbrowser, "get", lambda: object())
+    assert lab._can_open_browser() is possible
+
+
+def test_terminals_in_jupyterlab_find_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    first = lab._environment()["PATH"].split(os.pathsep)[0]
+    assert (Path(first) / "kcourse").exists()
+
+
+def _refuses_connections(host: str | None, port: int | None) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    return False
