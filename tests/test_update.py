@@ -14,8 +14,9 @@ from nbformat import NotebookNode
 
 from kcourse import lessons
 from kcourse import workspace as workspaces
+from kcourse.errors import KcourseError
 from kcourse.workspace import Workspace
-from kcourse.workspace.merging import merge, open_choices
+from kcourse.workspace.merging import Choice, merge, open_choices
 
 KEY = "01_numbers/01_adding"
 
@@ -131,7 +132,7 @@ def test_answer_stays_in_place_with_the_new_stub_below_when_the_course_changed_i
     new_stub = STUB.replace("def add(a, b)", "def add(first, second)")
     local = edited(BASE, exercise_add=ANSWER)
     merged = merge(BASE, local, edited(BASE, exercise_add=new_stub))
-    assert open_choices(merged) == [("exercise-add", "changed")]
+    assert open_choices(merged) == [Choice("exercise-add", "changed")]
     place = ids(merged).index("exercise-add")
     assert merged.cells[place].source == ANSWER
     note = merged.cells[place + 1]
@@ -157,7 +158,7 @@ def test_answer_stays_when_the_course_removed_its_exercise() -> None:
     local = edited(BASE, exercise_add=ANSWER)
     merged = merge(BASE, local, edited(BASE, exercise_add=None, check_add=None))
     assert ANSWER in sources(merged)
-    assert open_choices(merged) == [("exercise-add", "removed")]
+    assert open_choices(merged) == [Choice("exercise-add", "removed")]
     assert "check-add" not in ids(merged)
 
 
@@ -182,7 +183,7 @@ def test_lost_base_leaves_every_difference_to_the_learner() -> None:
     local = edited(BASE, exercise_add=ANSWER, recap=None)
     merged = merge(None, local, edited(BASE, setup="import keras"))
     assert ANSWER in sources(merged)
-    assert [name for name, _ in open_choices(merged)] == ["setup", "exercise-add"]
+    assert [choice.cell for choice in open_choices(merged)] == ["setup", "exercise-add"]
     assert "recap" in ids(merged)
 
 
@@ -392,7 +393,7 @@ def test_choice_gives_exit_code_1_until_its_note_is_deleted(course, workspace, r
     local(workspace, edited(BASE, exercise_add=ANSWER))
     course.put(KEY, edited(BASE, exercise_add=STUB + "  # later"))
     exit_code, said = report()
-    assert (exit_code, said[KEY]["choices"]) == (1, [["exercise-add", "changed"]])
+    assert (exit_code, said[KEY]["choices"]) == (1, [{"cell": "exercise-add", "kind": "changed"}])
     after = files(workspace.folder)
     exit_code, said = report()
     assert (exit_code, said[KEY]["status"]) == (1, "unchanged")
@@ -434,6 +435,26 @@ def test_corrupt_notebook_is_left_alone_and_the_others_are_updated(
     local(workspace, edited(BASE, exercise_add=ANSWER))
     assert report()[0] == 0
     assert sources(nbformat.read(workspace.copy_of(KEY), as_version=4))[-1] == "New."
+
+
+def test_damaged_base_costs_nothing_of_the_learners(course, workspace, report) -> None:
+    workspace.base_of(KEY).write_bytes(b"\xff\xfe no notebook")
+    local(workspace, edited(BASE, exercise_add=ANSWER))
+    course.put(KEY, edited(BASE, recap="New."))
+    exit_code, said = report()
+    assert exit_code == 1
+    merged = sources(nbformat.read(workspace.copy_of(KEY), as_version=4))
+    assert {ANSWER, "Addition is commutative."} <= set(merged)
+    assert [choice["cell"] for choice in said[KEY]["choices"]] == ["exercise-add", "recap"]
+
+
+def test_workspace_of_a_newer_kcourse_is_not_updated(course, workspace) -> None:
+    workspace.state_file.write_text('{"format": 99, "course_version": "9.0"}')
+    course.put(KEY, edited(BASE, recap="New."))
+    before = files(workspace.folder)
+    with pytest.raises(KcourseError, match="newer kcourse"):
+        workspaces.update(workspace.folder)
+    assert files(workspace.folder) == before
 
 
 def test_lesson_that_the_learner_deleted_stays_deleted(course, workspace, report) -> None:

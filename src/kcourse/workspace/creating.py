@@ -24,7 +24,7 @@ def create(folder: Path) -> tuple[Workspace, list[str]]:
     _refuse_if_not_ours(workspace)
     try:
         workspace.private.mkdir(parents=True, exist_ok=True)
-        remarks = _mend_state(workspace)
+        remarks = mend_state(workspace)
         delivered = workspace.delivered()
         for lesson in lessons.all_lessons():
             if unnumbered(lesson.key) not in delivered:
@@ -85,7 +85,7 @@ def _refuse_if_not_ours(workspace: Workspace) -> None:
         ) from error
 
 
-def _mend_state(workspace: Workspace) -> list[str]:
+def mend_state(workspace: Workspace) -> list[str]:
     """Set an unreadable state file aside, and refuse a workspace of a later format."""
     path = workspace.state_file
     if not path.exists():

@@ -66,7 +66,8 @@ class Workspace:
         delivered = self.delivered()
         for lesson in lessons.all_lessons():
             key = delivered.get(unnumbered(lesson.key))
-            if key != lesson.key or read_text(self.base_of(key)) != read_text(lesson.path):
+            base, installed = self.base_of(lesson.key), lesson.path.read_bytes()
+            if key != lesson.key or base.read_bytes() != installed:
                 yield lesson
 
     def write_state(self) -> None:

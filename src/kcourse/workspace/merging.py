@@ -17,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import nbformat
 from nbdime.diffing.notebooks import diff_notebooks
@@ -27,6 +28,15 @@ from kcourse.lessons import exercise_name
 from kcourse.workspace.layout import new_id, with_ids
 
 Kind = Literal["changed", "removed"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A cell that the learner changed, and what the course did to it."""
+
+    cell: str
+    kind: Kind
+
 
 _CHANGED = (
     "> **The course has a new version of this cell; yours stays above.** Take over what you "
@@ -62,10 +72,10 @@ def merge(base: NotebookNode | None, local: NotebookNode, remote: NotebookNode) 
     return merged
 
 
-def open_choices(notebook: NotebookNode) -> list[tuple[str, Kind]]:
-    """Return the cells that carry a note of an update, and why."""
+def open_choices(notebook: NotebookNode) -> list[Choice]:
+    """Return what updates left to the learner to choose and is not chosen yet."""
     return [
-        (str(choice["cell"]), choice["kind"])
+        Choice(choice["cell"], choice["kind"])
         for cell in notebook.cells
         if (choice := _choice(cell)) is not None
     ]
@@ -227,7 +237,7 @@ def _with_notes(cells: list[NotebookNode], notes: dict[str, NotebookNode]) -> li
 def _choice(cell: NotebookNode) -> dict[str, Any] | None:
     named = cell.metadata.get("kcourse")
     choice = named.get("choice") if isinstance(named, dict) else None
-    whole = isinstance(choice, dict) and {"cell", "kind"} <= choice.keys()
+    whole = isinstance(choice, dict) and choice.get("kind") in get_args(Kind) and "cell" in choice
     return choice if whole else None
 
 

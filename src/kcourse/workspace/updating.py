@@ -14,7 +14,7 @@ from kcourse import __version__, lessons
 from kcourse.errors import KcourseError
 from kcourse.files import write_text
 from kcourse.lessons import Lesson
-from kcourse.workspace.creating import deliver
+from kcourse.workspace.creating import deliver, mend_state
 from kcourse.workspace.layout import (
     Workspace,
     locate,
@@ -23,7 +23,7 @@ from kcourse.workspace.layout import (
     read_text,
     unnumbered,
 )
-from kcourse.workspace.merging import Kind, merge, open_choices
+from kcourse.workspace.merging import Choice, merge, open_choices
 
 Status = Literal["added", "updated", "unchanged", "left out", "dropped", "unreadable"]
 
@@ -36,7 +36,7 @@ class Result:
     status: Status
     remark: str = ""
     kept: str = ""
-    choices: list[tuple[str, Kind]] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
 
 
 def update(workspace: Path | None = None, *, as_json: bool = False) -> int:
@@ -46,6 +46,8 @@ def update(workspace: Path | None = None, *, as_json: bool = False) -> int:
     """
     place = locate(workspace)
     try:
+        for remark in mend_state(place):
+            click.echo(remark, err=True)
         results = [_dropped(place, key) for key in _gone(place)]
         results += [_update_lesson(place, lesson) for lesson in lessons.all_lessons()]
         place.write_state()
@@ -79,9 +81,10 @@ def _update_lesson(place: Workspace, lesson: Lesson) -> Result:
         local = read_notebook(copy)
     except KcourseError as error:
         return Result(key, "unreadable", f"{error} It was left as it is.")
-    if place.base_of(key).exists() and read_text(place.base_of(key)) == text:
+    base = place.base_of(key)
+    if base.exists() and base.read_bytes() == text.encode():
         return Result(key, "unchanged", choices=open_choices(local))
-    merged = merge(_base(place, key), local, lesson.notebook)
+    merged = merge(_read_base(base), local, lesson.notebook)
     kept = ""
     if merged != local:
         kept = str(place.keep(f"{key}.ipynb", read_text(copy)))
@@ -90,9 +93,9 @@ def _update_lesson(place: Workspace, lesson: Lesson) -> Result:
     return Result(key, "updated" if kept else "unchanged", kept=kept, choices=open_choices(merged))
 
 
-def _base(place: Workspace, key: str) -> NotebookNode | None:
+def _read_base(path: Path) -> NotebookNode | None:
     try:
-        return read_notebook(place.base_of(key))
+        return read_notebook(path)
     except KcourseError:
         return None  # lost or damaged: what differs is then left to the learner to choose
 
@@ -119,7 +122,7 @@ def _gone(place: Workspace) -> list[str]:
 def _dropped(place: Workspace, key: str) -> Result:
     """Forget a lesson that the course dropped; the learner's copy stays."""
     base = place.base_of(key)
-    place.keep(f"{key}.ipynb", read_text(base))
+    place.keep(f"{key}.ipynb", base.read_bytes().decode("utf-8", "replace"))
     base.unlink()
     return Result(key, "dropped", "The course no longer has it. Your copy stays.")
 
@@ -132,14 +135,16 @@ def _report(results: list[Result]) -> list[str]:
             parts = [f"{result.lesson}: {result.status}.", result.remark]
             parts += [f"The state before is {result.kept}."] if result.kept else []
             lines.append(" ".join(part for part in parts if part))
-    choices = [(result.lesson, *choice) for result in results for choice in result.choices]
+    choices = [(result.lesson, choice) for result in results for choice in result.choices]
     if choices:
         lines.append("Yours to choose (each cell has a note below it; delete the note when done):")
         why = {
             "changed": "you changed it and the course has a new version",
             "removed": "you changed it and the course no longer has it",
         }
-        lines += [f"  {lesson}: cell {cell}: {why[kind]}" for lesson, cell, kind in choices]
+        lines += [
+            f"  {lesson}: cell {choice.cell}: {why[choice.kind]}" for lesson, choice in choices
+        ]
     if any(result.status == "updated" for result in results):
         lines.append("If such a lesson is open, choose File, Reload Notebook from Disk.")
     if not lines:
