@@ -246,9 +246,14 @@ class _Grading:
         except (WorkerFailed, Stopped):
             raise
         except Exception as error:
-            raise WorkerFailed(
-                f"The judge of {name} failed: {type(error).__name__}: {error}"
-            ) from error
+            if not runner.observed:
+                raise WorkerFailed(
+                    f"{name} has no cases: {type(error).__name__}: {error}"
+                ) from error
+            # Nobody may stop the grading of a class by what an answer gives; but it is noted.
+            self.result.notes.append(f"The judge of {name} failed: {type(error).__name__}: {error}")
+            reason = "What came back is not what the exercise asks for."
+            return Verdict(name, "wrong", 0, exercise.points, reason)
         if verdict.outcome != "missing":
             return verdict  # although the cell may have raised, once it had defined the answer
         if ran is not None and ran.error:
@@ -290,6 +295,7 @@ class _Runner:
         self.budget = budget
         self.setup = [cell.source for cell in given.lesson.notebook.cells if is_setup(cell)]
         self.good: list[Cell] = []
+        self.observed = False
         self._session: Session | None = None
 
     def __enter__(self) -> _Runner:
@@ -311,13 +317,16 @@ class _Runner:
     def observer(self, exercise: Exercise) -> Callable[[Case], Observation]:
         """Return the function that observes the exercise's answer on a case."""
         source = observer_source(exercise)
+        self.observed = False
 
         def observe(case: Case) -> Observation:
             inputs = {name: to_plain(value) for name, value in case.inputs.items()}
             try:
                 session = self._ready()
                 seconds = self.budget.seconds(self.budget.limits.observation)
-                return session.observe(exercise.name, source, inputs, seconds=seconds)
+                observation = session.observe(exercise.name, source, inputs, seconds=seconds)
+                self.observed = True
+                return observation
             except WorkerLost as lost:
                 lost = self._bury(lost)
                 return Observation(lost.outcome, error=lost.reason)
