@@ -204,11 +204,3 @@ def test_an_unknown_option_is_one_line(small: SmallBook) -> None:
     done = small.build("--open")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_every_chapter_has_its_page_of_solutions() -> None:
-    from kcourse import lessons
-
-    for chapter in {lesson.chapter for lesson in lessons.all_lessons()}:
-        page = BOOK / "solutions" / f"{chapter}.md"
-        assert f"```{{solutions}} {chapter}\n```" in page.read_text(encoding="utf-8")
