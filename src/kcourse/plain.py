@@ -19,6 +19,8 @@ Plain = Any
 
 MAX_ELEMENTS = 20_000_000
 MAX_DEPTH = 16
+#: Longer integers cannot be shown: Python refuses to write more than 4300 digits.
+MAX_INTEGER_BITS = 4096
 _NUMERIC_KINDS = "biufc"
 
 
@@ -41,6 +43,8 @@ def to_plain(value: Any, *, depth: int = 0) -> Plain:
     becomes its name.
     """
     kind = type(value)
+    if kind is int and value.bit_length() > MAX_INTEGER_BITS:
+        return Opaque(f"int, of {value.bit_length()} bits")
     if value is None or kind in (bool, int, float, complex, str, Opaque):
         return value
     if depth > MAX_DEPTH:

@@ -116,7 +116,7 @@ def test_a_changed_setup_or_check_cell_is_ignored_and_noted(tmp_path: Path) -> N
     entry = sample.grade_one(tmp_path, document)
     assert entry["score"] == sample.FULL
     for name in ("setup", "check-doubled"):
-        assert f"The changed cell '{name}' was ignored: the released one ran." in entry["notes"]
+        assert f"The cell '{name}' differs from the released one, which ran." in entry["notes"]
 
 
 def test_stored_outputs_are_never_read(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def take_answers(cells: list[NotebookNode], lesson: Lesson) -> LessonAnswers:
             if is_fixed(released[number]):
                 cell_id = released[number].id
                 taken.notes.append(
-                    f"The changed cell {cell_id!r} was ignored: the released one ran."
+                    f"The cell {cell_id!r} differs from the released one, which ran."
                 )
                 continue
         if cell.source.strip():

@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from kcourse.plain import MAX_DEPTH, Opaque, Plain
+from kcourse.plain import MAX_DEPTH, MAX_INTEGER_BITS, Opaque, Plain
 
 MAX_JSON = 4 << 20
 MAX_BUFFERS = 64 << 20
 #: A message wraps plain data in a dictionary or two of its own.
 MAX_NESTING = MAX_DEPTH + 4
 MAX_AXES = 32
-MAX_INTEGER_BITS = 4096
 MAX_TYPE_NAME = 200
 
 HEADER = struct.Struct("!4sIQ")

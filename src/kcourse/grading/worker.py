@@ -27,6 +27,7 @@ from kcourse.grading import wire
 from kcourse.plain import Opaque
 
 MAX_FILE = 64 << 20
+MAX_ERROR = 4000
 _SCRIPTS = frozenset(
     {"script", "bash", "sh", "perl", "ruby", "python", "python2", "python3", "pypy"}
 )
@@ -139,26 +140,31 @@ class Worker:
 
 
 def _reply(observation: Observation) -> dict[str, Any]:
-    reply = {"status": observation.status, "value": observation.value, "error": observation.error}
+    reply = {
+        "status": observation.status,
+        "value": observation.value,
+        "error": observation.error[:MAX_ERROR],
+    }
     try:
         wire.pack(reply)
-    except wire.WireError as error:
-        return {"status": "returned", "value": Opaque(f"too large to judge: {error}"), "error": ""}
+    except wire.WireError:
+        return reply | {"value": Opaque("(too large to judge)")}
     return reply
 
 
 def _explain(error: BaseException, submission: Any = None, filename: str | None = None) -> str:
     """Explain an error whose class may be the learner's and hostile."""
     try:
-        return explain_error(error, submission, filename=filename)
+        return explain_error(error, submission, filename=filename)[:MAX_ERROR]
     except BaseException:
         return str(type.__getattribute__(type(error), "__name__"))
 
 
 def _explain_cell(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return _explain(error, filename=error.filename)
-    files = (frame.filename for frame in traceback.extract_tb(error.__traceback__))
+    """Explain what a cell raised, with its line: the cell is the outermost of the shell's files."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        files.append(error.filename)  # the cell itself, if it could not be compiled
     cell = next((name for name in files if name.startswith("<ipython-input")), "<unknown>")
     return _explain(error, filename=cell)
 
