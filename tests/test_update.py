@@ -179,6 +179,15 @@ def test_next_update_keeps_a_note_that_the_learner_wrote_into() -> None:
     assert mine in sources(merge(second, local, third))
 
 
+def test_note_is_not_taken_for_the_cell_it_was_about() -> None:
+    words = "Addition is commutative, and that is all there is to say about it.\n" * 20
+    base, second = edited(BASE, recap=words), edited(BASE, recap=words.replace("all", "most"))
+    local = merge(base, edited(BASE, recap="Mine."), second)
+    local.cells = [cell for cell in local.cells if cell.id != "recap"]
+    merged = merge(second, local, edited(BASE, recap="Third."))
+    assert ids(merged) == ids(local)
+
+
 def test_lost_base_leaves_every_difference_to_the_learner() -> None:
     local = edited(BASE, exercise_add=ANSWER, recap=None)
     merged = merge(None, local, edited(BASE, setup="import keras"))
@@ -214,7 +223,10 @@ def test_metadata_of_both_sides_are_joined_and_the_learners_holds() -> None:
     local.cells[1].metadata["collapsed"] = True
     remote.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     remote.cells[1].metadata["tags"] = ["setup"]
-    merged = merge(BASE, local, remote)
+    base = nbformat.from_dict(BASE)
+    for book in (base, remote):  # and not in the learner's: removed there
+        book.metadata["title"] = "Adding"
+    merged = merge(base, local, remote)
     assert merged.metadata.keys() == {"language_info", "kernelspec"}
     assert merged.cells[1].metadata == {"collapsed": True, "tags": ["setup"]}
 
@@ -222,10 +234,15 @@ def test_metadata_of_both_sides_are_joined_and_the_learners_holds() -> None:
 def test_cells_whose_ids_a_tool_dropped_are_found_again() -> None:
     local = edited(BASE, exercise_add=ANSWER)
     local.nbformat_minor = 4
+    local.cells.insert(1, code("mine", "print('something of my own, and long enough')"))
     for cell in local.cells:
         del cell["id"]
-    merged = merge(BASE, local, edited(BASE, setup="import keras"))
-    assert merged.cells == edited(BASE, exercise_add=ANSWER, setup="import keras").cells
+    merged = merge(BASE, local, edited(BASE, setup="import keras", recap="New."))
+    assert [name for name in ids(merged) if name in ids(BASE)] == ids(BASE)
+    assert merged.cells.pop(1).source == local.cells[1].source
+    assert (
+        merged.cells == edited(BASE, exercise_add=ANSWER, setup="import keras", recap="New.").cells
+    )
 
 
 def test_answer_that_shares_nothing_with_the_stub_is_known_by_its_marker() -> None:

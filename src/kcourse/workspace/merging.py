@@ -94,16 +94,15 @@ def _merge_cell(
     metadata = _merge_dict(old.metadata if old else {}, mine.metadata, new.metadata)
     if _content(mine) == _content(new):
         never_run = old is not None and _results(mine) == _results(old)
-        return _with(new if never_run else mine, mine, metadata), None
+        return _with(new if never_run else mine, metadata), None
     if old is not None and _content(mine) == _content(old):
-        return _with(new, mine, metadata), None
+        return _with(new, metadata), None
     unchanged = old is not None and _content(new) == _content(old)
-    return _with(mine, mine, metadata), None if unchanged else "changed"
+    return _with(mine, metadata), None if unchanged else "changed"
 
 
-def _with(cell: NotebookNode, mine: NotebookNode, metadata: dict[str, Any]) -> NotebookNode:
+def _with(cell: NotebookNode, metadata: dict[str, Any]) -> NotebookNode:
     result = nbformat.from_dict(cell)
-    result["id"] = mine["id"]
     result.metadata = nbformat.from_dict(metadata)
     return result
 
