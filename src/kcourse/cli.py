@@ -121,11 +121,15 @@ def update(as_json: bool, workspace: Path | None) -> None:
 
 @kcourse.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Write the reports to this folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the reports to this new folder."
+)
 @click.option("--threshold", type=float, default=0.0, help="Least share of points, 0 to 1.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Submissions at a time.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Notebooks at a time.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the cases (default: fresh).")
-@click.option("--timeout", type=click.FloatRange(min=1), default=60.0, help="Seconds a cell.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=60.0, help="Seconds a cell and a case."
+)
 @click.option(
     "--lesson",
     "due",

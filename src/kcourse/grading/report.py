@@ -143,9 +143,10 @@ def print_table(report: Document, threshold: float) -> None:
     for entry in entries if len(entries) == 1 else []:
         for exercise in _failed(entry):
             message = exercise["message"].replace("\n", "\n    ")
-            console.print(Text(f"  {exercise['status']} · {exercise['name']}\n    {message}"))
+            text = Text(f"  {exercise['status']} · {exercise['name']}\n    {message}".rstrip())
+            console.print(text, soft_wrap=True)
         for note in entry["notes"]:
-            console.print(Text(f"  note · {note}"))
+            console.print(Text(f"  note · {note}"), soft_wrap=True)
 
 
 def _entry(
