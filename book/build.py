@@ -22,6 +22,7 @@ import click
 import lesson_pages
 import nbformat
 
+from kcourse.cli import INTERRUPTED
 from kcourse.errors import KcourseError
 
 BOOK = Path(__file__).resolve().parent
@@ -153,8 +154,11 @@ def _readable(line: str, source: Path) -> str:
 
 def _replace(out: Path, site: Path) -> None:
     """Put the new site where the old one was; the two are never mixed."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise KcourseError(f"Nothing can be written to {out.parent}: {error.strerror}.") from None
     try:
         shutil.copytree(site, beside, dirs_exist_ok=True)
         if out.exists():
@@ -199,6 +203,9 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"book: {error.format_message()}", err=True)
         sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("book: stopped.", err=True)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

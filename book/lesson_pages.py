@@ -13,6 +13,7 @@ from kcourse.cards import VERDICT_MIME
 from kcourse.errors import KcourseError
 from kcourse.lessons import exercise_name
 
+_SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 
 
@@ -54,6 +55,8 @@ def _problems(notebook: NotebookNode) -> Iterator[str]:
     """Yield what would be missing or wrong on the page: the book shows stored outputs."""
     for cell in notebook.cells:
         if cell.cell_type != "code":
+            if any("`" in summary for summary in _SUMMARY.findall(cell.source)):
+                yield f"cell {cell.id} has markdown in a <summary>. Write <code>…</code> there."
             continue
         if cell.source.strip() and cell.execution_count is None:
             yield f"cell {cell.id} was not run. Store its outputs: kcourse verify --store"

@@ -120,6 +120,12 @@ def test_a_figure_with_alt_text_does_not(small: SmallBook) -> None:
     assert 'alt="Two grids."' in page.read_text(encoding="utf-8")
 
 
+def test_markdown_where_only_html_is_read_stops_it(small: SmallBook) -> None:
+    quiz = "<details><summary>Is it `None`?</summary>\n\nNo.\n\n</details>"
+    small.lesson(run_cell(), new_markdown_cell(quiz, id="quiz"))
+    assert "cell quiz has markdown in a <summary>." in small.problem()
+
+
 def test_what_leads_nowhere_or_cannot_be_read_stops_it_and_its_place_is_named(
     small: SmallBook,
 ) -> None:
