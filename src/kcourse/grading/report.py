@@ -215,7 +215,7 @@ def _code(text: str) -> str:
     line = " ⏎ ".join(part.strip() for part in text.splitlines() if part.strip())
     if len(line) > MAX_SUMMARY_MESSAGE:
         line = line[: MAX_SUMMARY_MESSAGE - 1] + "…"
-    escaped = re.sub(r"[^\w\s.,;…⏎-]|_", lambda found: f"&#{ord(found[0])};", line)
+    escaped = re.sub(r"[^\w .,;…⏎-]|_", lambda found: f"&#{ord(found[0])};", line)
     return f"<code>{escaped}</code>"
 
 
