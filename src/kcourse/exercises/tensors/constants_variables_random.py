@@ -10,10 +10,6 @@ import numpy as np
 from kcourse.exercise import Case, Exercise, NearMiss, Observation, Wrong, register
 
 
-def _text(text: str, kind: str = "str") -> dict[str, str]:
-    return {"type": kind, "text": text}
-
-
 @register
 class JoinPath(Exercise):
     """Text from string tensors."""
@@ -39,7 +35,7 @@ def join_path(parts, suffix):
     return str(tf.strings.join(parts, "/").numpy()) + suffix
 """,
             because="str() of bytes shows them with b'…' around: decode the bytes instead.",
-            like=lambda parts, suffix: _text(str("/".join(parts).encode()) + suffix),
+            like=lambda parts, suffix: str("/".join(parts).encode()) + suffix,
         ),
         NearMiss(
             code="""
@@ -47,7 +43,7 @@ def join_path(parts, suffix):
     return tf.strings.join(parts, "/").numpy() + suffix.encode()
 """,
             because="This is of type bytes; Python text (str) is asked for: decode it.",
-            like=lambda parts, suffix: _text("/".join(parts) + suffix, "bytes"),
+            like=lambda parts, suffix: {"type": "bytes", "value": "/".join(parts) + suffix},
         ),
         NearMiss(
             code="""
@@ -55,7 +51,7 @@ def join_path(parts, suffix):
     return tf.strings.join(parts, "/") + suffix
 """,
             because="This is still a tensor; Python text (str) is asked for.",
-            like=lambda parts, suffix: _text("/".join(parts) + suffix, "EagerTensor"),
+            like=lambda parts, suffix: {"type": "EagerTensor", "value": "/".join(parts) + suffix},
         ),
         NearMiss(
             code="""
@@ -63,7 +59,7 @@ def join_path(parts, suffix):
     return tf.strings.join(parts).numpy().decode() + suffix
 """,
             because='The "/" between the parts is missing: tf.strings.join takes a separator.',
-            like=lambda parts, suffix: _text("".join(parts) + suffix),
+            like=lambda parts, suffix: "".join(parts) + suffix,
         ),
         NearMiss(
             code="""
@@ -71,7 +67,7 @@ def join_path(parts, suffix):
     return tf.strings.join([*parts, suffix], "/").numpy().decode()
 """,
             because='The suffix belongs to the last part: no "/" stands before it.',
-            like=lambda parts, suffix: _text("/".join([*parts, suffix])),
+            like=lambda parts, suffix: "/".join([*parts, suffix]),
         ),
     )
     alternatives = (
@@ -101,14 +97,16 @@ def join_path(parts, suffix):
 
         parts = [tf.constant(part) for part in inputs["parts"]]
         result = submission(parts, inputs["suffix"])
-        kind = "str" if isinstance(result, str) else type(result).__name__
-        return {"type": kind, "text": result}
+        # As plain data bytes and string tensors would look like text, so they are named.
+        if isinstance(result, str):
+            return result
+        return {"type": type(result).__name__, "value": result}
 
     def expected(self, parts: list[str], suffix: str) -> Any:
         text = parts[0]
         for part in parts[1:]:
             text = text + "/" + part
-        return _text(text + suffix)
+        return text + suffix
 
 
 def _reshaped(x: np.ndarray, target: list[int]) -> list[int] | None:
