@@ -13,7 +13,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -27,7 +27,15 @@ from kcourse.solutions import source_of
 
 _CHANGES_HEADING = "## What changed since the notes"
 _TIME = re.compile(r"\*\*Time:\*\* (about \d+ minutes)")
-_MEASURED_WITH = ("python", "tensorflow", "keras", "numpy", "jupyterlab", "nbval", "papermill")
+_MEASURED_WITH = {
+    "python": "Python",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "numpy": "NumPy",
+    "jupyterlab": "JupyterLab",
+    "nbval": "nbval",
+    "papermill": "papermill",
+}
 
 
 class _Generated(SphinxDirective):
@@ -128,8 +136,6 @@ def _links_from_here(text: str, lesson: Lesson) -> str:
 class Verification(_Generated):
     """The time each lesson took when the course was last proved, and with which versions."""
 
-    lesson_heading: ClassVar = "| Lesson | Code cells | Exercises | As shipped | With solutions |"
-
     def lines(self) -> Iterator[str]:
         """Yield the table, or say that this build was not measured."""
         path = self.config.kcourse_verification
@@ -138,28 +144,22 @@ class Verification(_Generated):
             return
         report = json.loads(Path(path).read_text(encoding="utf-8"))
         entries = {entry["key"]: entry for entry in report["lessons"]}
-        rows = [self.lesson_heading, "|:--|--:|--:|--:|--:|"]
+        rows = [
+            "| Lesson | Code cells | Exercises | As shipped | With solutions |",
+            "|:--|--:|--:|--:|--:|",
+        ]
         rows += [_row(lesson, entries[lesson.key]) for lesson in lessons.all_lessons()]
         yield "\n".join(rows)
         environment = report["environment"]
         versions = ", ".join(
-            f"{_NAMES.get(name, name)} {environment[name]}"
-            for name in _MEASURED_WITH
+            f"{label} {environment[name]}"
+            for name, label in _MEASURED_WITH.items()
             if name in environment
         )
         yield (
             f"Measured on {report['date']} on a machine with {environment['cores']} cores, "
             f"scale `{report['scale']}`, with {versions}."
         )
-
-
-_NAMES = {
-    "python": "Python",
-    "tensorflow": "TensorFlow",
-    "keras": "Keras",
-    "numpy": "NumPy",
-    "jupyterlab": "JupyterLab",
-}
 
 
 def _row(lesson: Lesson, entry: dict[str, Any]) -> str:
