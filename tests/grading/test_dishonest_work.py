@@ -141,6 +141,15 @@ def test_the_worker_sees_nothing_of_the_graders_environment(
     assert "TOKEN" not in came_back
 
 
+def test_the_worker_has_neither_exercises_nor_solutions_in_memory(tmp_path: Path) -> None:
+    answer = (
+        "import sys\ndef doubled(x):\n    return [name for name in sys.modules\n"
+        "            if name.startswith(('kcourse.exercises.', 'kcourse.solutions'))]"
+    )
+    entry = sample.grade_one(tmp_path, sample.notebook({"doubled": answer}))
+    assert "Came back: []" in sample.message(entry, "doubled")
+
+
 def test_the_worker_works_in_a_scratch_folder_that_is_removed(tmp_path: Path) -> None:
     answer = (
         "from pathlib import Path\nPath('left').write_text('x')\nPath('shut').mkdir(mode=0)\n"

@@ -1,9 +1,9 @@
 """Grade submissions: run the answers in processes of their own, judge them outside these.
 
 Three parts, kept apart by what they trust. The *trusted process* (``command``, ``submission``,
-``answers``, ``running``, ``report``) reads notebooks as data, makes the cases, judges and
-reports. A *worker* (``worker``) runs a learner's cells and shows what the answers give. The
-*wire* (``wire``, ``session``) between them carries plain data with caps and deadlines.
+``answers``, ``running``, ``runner``, ``report``) reads notebooks as data, makes the cases,
+judges and reports. A *worker* (``worker``) runs a learner's cells and shows what the answers
+give. The *wire* (``wire``, ``session``) between them carries plain data with caps and deadlines.
 
 A worker has a process group, an environment, a scratch folder and resource limits of its own,
 but it is not confined yet: learner code could read files (the solutions among them), start

@@ -10,36 +10,20 @@ lesson run; one that uses another exercise's wrong answer is observed with the c
 from __future__ import annotations
 
 import ast
-import math
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from kcourse.exercise import Case, Exercise, Observation, Verdict, assess, observer_source
+from kcourse.exercise import Exercise, Verdict, assess
 from kcourse.grading.answers import LessonAnswers, is_setup
 from kcourse.grading.course import Course
-from kcourse.grading.session import (
-    CellResult,
-    Limits,
-    Session,
-    Stopped,
-    WorkerFailed,
-    WorkerLost,
-)
+from kcourse.grading.runner import Budget, Cell, Runner
+from kcourse.grading.session import CellResult, Limits, Stopped, WorkerFailed
 from kcourse.lessons import exercise_name
-from kcourse.plain import to_plain
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell to run; ``exercise`` is set for the cell that answers one."""
-
-    source: str
-    exercise: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,33 +40,6 @@ class LessonResult:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Budget:
-    """The limits, a sign to stop, and the moment by which a notebook must be done.
-
-    The clock starts when the first worker is ready: the import of TensorFlow is no learner's.
-    """
-
-    limits: Limits
-    stop: threading.Event
-    deadline: float = math.inf
-
-    def start(self) -> None:
-        if self.deadline == math.inf:
-            self.deadline = time.monotonic() + self.limits.notebook
-
-    def seconds(self, most: float) -> float:
-        """Return how long the next request may take."""
-        return max(0.0, min(most, self.deadline - time.monotonic()))
-
-    def used_up(self) -> WorkerLost | None:
-        if time.monotonic() < self.deadline:
-            return None
-        return WorkerLost(
-            "timed out", f"The {self.limits.notebook:g} s for one notebook were used up."
-        )
 
 
 def grade_lesson(
@@ -109,7 +66,7 @@ def grade_lesson(
             result.seconds[name] = 0.0
     if len(result.verdicts) == len(names):
         return result
-    budget = _Budget(limits, stop or threading.Event())
+    budget = Budget(limits, stop or threading.Event())
     grading = _Grading(given, course, seed, budget, result)
     grading.first_look([name for name in names if name not in result.verdicts])
     for name in names:
@@ -168,7 +125,7 @@ class _Grading:
     """Grades one lesson's answers: see ``grade_lesson``."""
 
     def __init__(
-        self, given: LessonAnswers, course: Course, seed: int, budget: _Budget, result: LessonResult
+        self, given: LessonAnswers, course: Course, seed: int, budget: Budget, result: LessonResult
     ) -> None:
         self.given = given
         self.course = course
@@ -179,7 +136,7 @@ class _Grading:
     def first_look(self, names: Collection[str]) -> None:
         """Run the learner's cells and observe each answer where the lesson checks it."""
         ran: dict[str, CellResult] = {}
-        with _Runner(self.given, self.budget) as runner:
+        with Runner(self.given, self.budget) as runner:
             waiting = list(names)
             for step in plan(self.given):
                 if not waiting and not any(map(self._lacked_something, names)):
@@ -214,7 +171,7 @@ class _Grading:
         if not lacked and not instead:
             return
         started = time.monotonic()
-        with _Runner(self.given, self.budget) as runner:
+        with Runner(self.given, self.budget) as runner:
             ran = None
             for step in plan(self.given, whole=lacked, instead=instead):
                 if isinstance(step, Cell):
@@ -228,13 +185,13 @@ class _Grading:
             self.result.notes.append(f"{name} was judged with {why}.")
 
     def _look(
-        self, runner: _Runner, name: str, ran: CellResult | None, *, again: bool = False
+        self, runner: Runner, name: str, ran: CellResult | None, *, again: bool = False
     ) -> None:
         verdict = self._assess(runner, name, ran)
         if not again or verdict.correct or name not in self.result.verdicts:
             self.result.verdicts[name] = verdict
 
-    def _assess(self, runner: _Runner, name: str, ran: CellResult | None) -> Verdict:
+    def _assess(self, runner: Runner, name: str, ran: CellResult | None) -> Verdict:
         """Judge an answer, given what running its cell gave (``None``: it has no cell)."""
         exercise = self.course.exercises[name]
         if ran is not None and ran.outcome is not None:
@@ -283,84 +240,3 @@ class _Grading:
 
     def _note_refused(self, outcome: CellResult) -> None:
         self.result.notes += [line for line in outcome.refused if line not in self.result.notes]
-
-
-class _Runner:
-    """Runs cells and observes answers in a worker; replaces a lost one and replays the good cells.
-
-    Use it as a context manager: the worker is gone when the block is left.
-    """
-
-    def __init__(self, given: LessonAnswers, budget: _Budget) -> None:
-        self.budget = budget
-        self.setup = [cell.source for cell in given.lesson.notebook.cells if is_setup(cell)]
-        self.good: list[Cell] = []
-        self.observed = False
-        self._session: Session | None = None
-
-    def __enter__(self) -> _Runner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._drop()
-
-    def run(self, cell: Cell) -> CellResult:
-        """Run a cell; a cell that costs the worker its life is not run again."""
-        try:
-            result = self._ready().run(cell.source, seconds=self._cell_seconds())
-        except WorkerLost as lost:
-            lost = self._bury(lost)
-            return CellResult(lost.reason, outcome=lost.outcome)
-        self.good.append(cell)
-        return result
-
-    def observer(self, exercise: Exercise) -> Callable[[Case], Observation]:
-        """Return the function that observes the exercise's answer on a case."""
-        source = observer_source(exercise)
-        self.observed = False
-
-        def observe(case: Case) -> Observation:
-            inputs = {name: to_plain(value) for name, value in case.inputs.items()}
-            try:
-                session = self._ready()
-                seconds = self.budget.seconds(self.budget.limits.observation)
-                observation = session.observe(exercise.name, source, inputs, seconds=seconds)
-                self.observed = True
-                return observation
-            except WorkerLost as lost:
-                lost = self._bury(lost)
-                return Observation(lost.outcome, error=lost.reason)
-
-        return observe
-
-    def _ready(self) -> Session:
-        """Return a worker in which the setup cell and all good cells have run."""
-        while self._session is None:
-            if used_up := self.budget.used_up():
-                raise used_up
-            self._session = Session(self.budget.limits, self.budget.stop)
-            self._session.wait_until_ready()
-            for source in self.setup:
-                self._session.run_released(source)
-            self.budget.start()
-            for cell in list(self.good):
-                try:
-                    self._session.run(cell.source, seconds=self._cell_seconds())
-                except WorkerLost:  # it was good before: drop it, so that this comes to an end
-                    self.good.remove(cell)
-                    self._drop()
-                    break
-        return self._session
-
-    def _cell_seconds(self) -> float:
-        return self.budget.seconds(self.budget.limits.cell)
-
-    def _bury(self, lost: WorkerLost) -> WorkerLost:
-        """End what is left of the worker; a deadline met for want of time says so."""
-        self._drop()
-        return (self.budget.used_up() or lost) if lost.outcome == "timed out" else lost
-
-    def _drop(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
