@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import submission_from
+from answers import submission_from
 from mutants import mutants
 
 from kcourse import exercises, lessons
