@@ -81,8 +81,8 @@ def test_imports_stand_in_the_setup_cell_alone(lesson: Lesson) -> None:
 
 
 @every_lesson
-def test_it_has_four_to_six_exercises_each_with_its_check(lesson: Lesson) -> None:
-    assert 4 <= len(lesson.exercises) <= 6
+def test_it_has_at_least_four_exercises_each_with_its_check(lesson: Lesson) -> None:
+    assert len(lesson.exercises) >= 4
     cells = lesson.notebook.cells
     for name in lesson.exercises:
         at = next(i for i, cell in enumerate(cells) if cell.id == f"exercise-{name}")

@@ -101,28 +101,3 @@ def test_a_path_that_is_no_lesson_is_named(course: Path) -> None:
     add_lesson(course, "01_proved", parameters())
     with pytest.raises(KcourseError, match="elsewhere is no lesson of this course"):
         verification.verify([Path("elsewhere")])
-
-
-def test_storing_writes_outputs_and_nothing_of_this_machine(course: Path) -> None:
-    path = add_lesson(course, "01_proved", parameters(), new_code_cell("1 + 1", id="sum"))
-    assert verification.verify([path], store=True) == 0
-    notebook = nbformat.read(path, as_version=4)
-    assert notebook.cells[1].outputs[0].data == {"text/plain": "2"}
-    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
-    assert notebook.metadata.language_info == {"name": "python"}
-    assert "execution" not in notebook.cells[1].metadata
-
-
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        ("1 / 0", "ZeroDivisionError"),
-        ("import sys; print('oh', file=sys.stderr)", "wrote to stderr: oh"),
-    ],
-)
-def test_a_lesson_that_fails_is_not_stored(course: Path, source: str, says: str) -> None:
-    path = add_lesson(course, "01_broken", new_code_cell(source, id="broken"))
-    before = path.read_bytes()
-    with pytest.raises(KcourseError, match=says):
-        verification.verify([path], store=True)
-    assert path.read_bytes() == before

@@ -8,7 +8,6 @@ nbval did not report, a check without a verdict.
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import platform
@@ -27,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -37,8 +35,8 @@ from kcourse.cards import VERDICT_MIME
 from kcourse.errors import KcourseError
 from kcourse.files import write_text
 from kcourse.lessons import Lesson
+from kcourse.storing import CELL_TIMEOUT_S, store_outputs
 
-CELL_TIMEOUT_S = 300
 _LIBRARIES = ("tensorflow", "keras", "numpy", "jupyterlab", "nbval", "papermill")
 
 
@@ -68,7 +66,10 @@ def verify(
     chosen = _choose(notebooks)
     _require("nbval", "papermill", "pytest")
     if store:
-        return _store_all(chosen)
+        for lesson in chosen:
+            store_outputs(lesson.path)
+            print(f"{lesson.key}: outputs stored.")
+        return 0
     jobs = jobs or os.cpu_count() or 1
     reports = [
         LessonReport(
@@ -272,55 +273,3 @@ def _print_table(reports: Sequence[LessonReport]) -> None:
     for entry in reports:
         for problem in entry.problems:
             console.print(f"{entry.key}: {problem}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _store_all(chosen: Sequence[Lesson]) -> int:
-    for lesson in chosen:
-        store_outputs(lesson.path)
-        print(f"{lesson.key}: outputs stored.")
-    return 0
-
-
-def store_outputs(path: Path) -> None:
-    """Run a lesson as shipped and store its outputs in it, with stable metadata.
-
-    Raises ``KcourseError`` if a cell raises or writes to stderr; the file is then untouched.
-    """
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
-    notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory(prefix="kcourse-store-") as scratch:
-        client = NotebookClient(
-            copy.deepcopy(notebook),
-            timeout=CELL_TIMEOUT_S,
-            kernel_name="python3",
-            resources={"metadata": {"path": scratch}},
-            record_timing=False,
-        )
-        try:
-            executed = client.execute()
-        except CellExecutionError as error:
-            raise KcourseError(f"{path.name}: a cell failed.\n{error}", exit_code=1) from error
-    for cell in executed.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream" and output.name == "stderr":
-                raise KcourseError(
-                    f"{path.name}: cell {cell.id} wrote to stderr: {output.text.strip()}",
-                    exit_code=1,
-                )
-    write_text(path, nbformat.writes(_with_stable_metadata(executed)) + "\n")
-
-
-def _with_stable_metadata(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs between machines and runs from the notebook's metadata."""
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        cell.metadata.pop("papermill", None)
-    return notebook
