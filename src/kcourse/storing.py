@@ -55,7 +55,7 @@ def store_outputs(path: Path) -> None:
 
 
 def name_cells(notebook: NotebookNode) -> NotebookNode:
-    """Give answers and checks the ids of their exercise, and cells with a random id a readable one."""
+    """Give answers and checks the ids of their exercise, and readable ids for random ones."""
     taken = {cell.id for cell in notebook.cells}
     for cell in notebook.cells:
         wanted = cell.id
