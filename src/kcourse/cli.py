@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -175,6 +175,9 @@ def doctor(as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line; every known failure is one line and an exit code."""
+    # nbformat imports jsonschema, which would compile a grammar for a format of web addresses
+    # (1 to 4 s at every start) if it found this optional package. No notebook needs that.
+    sys.modules.setdefault("rfc3987_syntax", cast(Any, None))
     try:
         result = kcourse.main(standalone_mode=False)
     except KcourseError as error:
