@@ -26,8 +26,12 @@ unit: environment  ## every test that needs no browser
 verify: environment  ## every lesson, as shipped and with solutions filled in
 	.venv/bin/kcourse verify --report build/verification.json
 
-book: environment  ## the static site in build/book (needs the report that `make verify` writes)
+book: environment build/verification.json  ## the static site in build/book
 	$(PY) book/build.py
+
+# The book shows what was measured; lessons that changed since are measured again.
+build/verification.json: $(wildcard notebooks/*/*.ipynb)
+	$(MAKE) verify
 
 browser: environment tools  ## the book and JupyterLab in a real browser
 	$(PY) -m pytest -m browser -q
