@@ -48,6 +48,7 @@ clean:  ## remove what was built, not the environment and not the workspace
 	rm -rf build book/_build .pytest_cache .mypy_cache .ruff_cache
 
 .PHONY: environment tools
+.NOTPARALLEL:
 environment:
 	@tools/environment.sh
 tools:
