@@ -39,6 +39,9 @@ def store_outputs(path: Path) -> None:
             kernel_name="python3",
             resources={"metadata": {"path": scratch}},
             record_timing=False,
+            coalesce_streams=True,
+            # A remark on how the kernel is reached would stand in the author's terminal.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
         try:
             executed = client.execute()
