@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import textwrap
 import threading
 import time
@@ -177,6 +178,8 @@ def changes(
 
 
 def _watch(home: Path, course: Course, names: Sequence[str], *, as_json: bool) -> int:
+    # A shell that starts this in the background sets Ctrl+C to be ignored, but a watch needs it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tracker = AnswerTracker(home, course, names)
     try:
         checked = check_exercises(home, course, names)
