@@ -35,7 +35,10 @@ def iris() -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 
 def wine() -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return 178 wines: 13 measurements (178, 13) float32, cultivar (178,) int64, their names."""
+    """Return 178 wines: values (178, 13) float32, cultivar (178,) int64, and names of the values.
+
+    The 13 values are chemical measurements, such as alcohol and malic acid.
+    """
     from sklearn.datasets import load_wine
 
     data = load_wine()
