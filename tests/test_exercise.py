@@ -104,6 +104,13 @@ def test_tensorflow_messages_are_freed_from_their_framing() -> None:
     assert text == "InvalidArgumentError: Incompatible shapes: [2] vs. [3]"
 
 
+def test_an_error_of_a_private_type_is_called_by_the_public_one() -> None:
+    class _Unclosed(SyntaxError):
+        pass
+
+    assert explain_error(_Unclosed("incomplete input"), print) == "SyntaxError: incomplete input"
+
+
 def test_a_decorated_answer_is_checked_as_well() -> None:
     assert verdict(tf.function(lambda x: x + x)).correct
 

@@ -294,7 +294,10 @@ def explain_error(
     text = re.sub(r"\s*\[Op:\w+\](\s+name:\s*\S*)?", "", text)
     text = re.sub(r"\s*\[\[.*?\]\]", "", text).strip()
     first = text.splitlines()[0] if text else ""
-    message = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    # Some types are private, such as Python 3.13's own for an unclosed bracket: name the public one.
+    names = (kind.__name__ for kind in type(error).__mro__)
+    name = next(name for name in names if not name.startswith("_"))
+    message = f"{name}: {first}" if first else name
     frame = _learners_frame(error, filename or _filename_of(submission))
     if frame is None:
         return message
