@@ -294,7 +294,7 @@ def explain_error(
     text = re.sub(r"\s*\[Op:\w+\](\s+name:\s*\S*)?", "", text)
     text = re.sub(r"\s*\[\[.*?\]\]", "", text).strip()
     first = text.splitlines()[0] if text else ""
-    # Some types are private, such as Python 3.13's own for an unclosed bracket: name the public one.
+    # Some types are private, as Python 3.13's for an unclosed bracket: name the public one.
     names = (kind.__name__ for kind in type(error).__mro__)
     name = next(name for name in names if not name.startswith("_"))
     message = f"{name}: {first}" if first else name
