@@ -12,7 +12,6 @@ import io
 import json
 import re
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ import click
 import lesson_pages
 import nbformat
 
-from kcourse.cli import INTERRUPTED
+from kcourse.cli import run
 from kcourse.errors import KcourseError
 
 BOOK = Path(__file__).resolve().parent
@@ -193,20 +192,5 @@ def command(out: Path, report: Path, without_verification: bool) -> None:
     click.echo(f"{pages} pages in {time.monotonic() - started:.0f} s: {out / 'index.html'}")
 
 
-def main() -> None:
-    """Run the command; every known failure is told without a traceback."""
-    try:
-        command(standalone_mode=False)
-    except KcourseError as error:
-        click.echo(f"book: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        click.echo(f"book: {error.format_message()}", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("book: stopped.", err=True)
-        sys.exit(INTERRUPTED)
-
-
 if __name__ == "__main__":
-    main()
+    run(command, "book")

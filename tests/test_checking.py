@@ -15,8 +15,9 @@ from typing import Any
 
 import nbformat
 import pytest
+from command_line import kcourse
 
-from kcourse import checking, cli, exercises, journal, lessons, solutions
+from kcourse import checking, exercises, journal, lessons, solutions
 from kcourse.exercise import Exercise
 from kcourse.grading.course import Course
 from kcourse.grading.session import Limits
@@ -57,23 +58,11 @@ def _replace(place: Path, text: str) -> None:
     temporary.replace(place)
 
 
-def _run(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["kcourse", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    captured = capsys.readouterr()
-    code = ended.value.code
-    assert isinstance(code, int)
-    return code, captured.out, captured.err
-
-
 def test_an_untouched_workspace_is_not_attempted_and_exits_with_1(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(home)
-    code, out, _ = _run(["check", "--json"], monkeypatch, capsys)
+    code, out, _ = kcourse(["check", "--json"], monkeypatch, capsys)
     verdicts = json.loads(out)["exercises"]
     assert code == 1
     names = [name for lesson in lessons.all_lessons() for name in lesson.exercises]
@@ -105,7 +94,7 @@ def test_the_text_says_what_to_mend_and_where_to_find_a_hint(
 ) -> None:
     name = _some_lesson().exercises[0]
     _answer(home, {name: f"def {name}(*args):\n    return nonsense(\n"})
-    code, out, _ = _run(["check", name, "--workspace", str(home)], monkeypatch, capsys)
+    code, out, _ = kcourse(["check", name, "--workspace", str(home)], monkeypatch, capsys)
     assert code == 1
     assert f"! raised · {name} · 0 of" in out
     assert "SyntaxError" in out
@@ -129,7 +118,7 @@ def test_without_a_workspace_one_line_says_how_to_make_one(
     says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, err = _run(arguments, monkeypatch, capsys)
+    code, out, err = kcourse(arguments, monkeypatch, capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err
 
@@ -138,7 +127,7 @@ def test_an_unknown_exercise_is_answered_with_the_nearest(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = _some_lesson().exercises[0]
-    code, _, err = _run(["check", name[:-1], "--workspace", str(home)], monkeypatch, capsys)
+    code, _, err = kcourse(["check", name[:-1], "--workspace", str(home)], monkeypatch, capsys)
     assert code == 2
     assert f"Did you mean {name!r}?" in err
 
@@ -148,7 +137,7 @@ def test_a_corrupt_notebook_is_one_line_and_the_others_are_checked(
 ) -> None:
     broken, *others = lessons.all_lessons()
     (home / f"{broken.key}.ipynb").write_text('{"cells": [')
-    code, out, err = _run(["check", "--workspace", str(home)], monkeypatch, capsys)
+    code, out, err = kcourse(["check", "--workspace", str(home)], monkeypatch, capsys)
     assert code == 1
     assert f"kcourse: {broken.key}: " in err
     assert all(name in out for lesson in others for name in lesson.exercises)

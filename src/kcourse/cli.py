@@ -174,19 +174,24 @@ def doctor(as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; every known failure is one line and an exit code."""
+    """Run the command line ``kcourse``."""
     # nbformat imports jsonschema, which would compile a grammar for a format of web addresses
     # (1 to 4 s at every start) if it found this optional package. No notebook needs that.
     sys.modules.setdefault("rfc3987_syntax", cast(Any, None))
+    run(kcourse, "kcourse")
+
+
+def run(command: click.Command, name: str) -> None:
+    """Run a command and exit; every known failure is one line, after ``name``, and a code."""
     try:
-        result = kcourse.main(standalone_mode=False)
+        result = command.main(standalone_mode=False)
     except KcourseError as error:
-        click.echo(f"kcourse: {error}", err=True)
+        click.echo(f"{name}: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"kcourse: {' '.join(error.format_message().split())}", err=True)
+        click.echo(f"{name}: {' '.join(error.format_message().split())}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("kcourse: stopped.", err=True)
+        click.echo(f"{name}: stopped.", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(result if isinstance(result, int) else 0)

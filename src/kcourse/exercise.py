@@ -28,18 +28,11 @@ import numpy as np
 from kcourse.comparing import difference
 from kcourse.plain import Plain, describe, to_plain
 
-Outcome = Literal[
-    "correct",
-    "wrong",
-    "raised",
-    "not attempted",
-    # the rest only when grading
-    "missing",
-    "timed out",
-    "out of memory",
-    "crashed",
-    "forbidden",
-]
+#: What can go wrong before an answer gives a value; the last four only when grading, where the
+#: learner's code runs in another process.
+Failure = Literal["raised", "not attempted", "missing", "timed out", "out of memory", "crashed"]
+ObservationStatus = Literal["returned", Failure]
+Outcome = Literal["correct", "wrong", Failure, "forbidden"]
 
 
 @dataclass(frozen=True)
@@ -48,18 +41,6 @@ class Case:
 
     inputs: Mapping[str, Plain]
     note: str = ""
-
-
-ObservationStatus = Literal[
-    "returned",
-    "raised",
-    "not attempted",
-    # the rest only when grading, where the learner's code runs in another process
-    "missing",
-    "timed out",
-    "out of memory",
-    "crashed",
-]
 
 
 @dataclass(frozen=True)

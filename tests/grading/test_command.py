@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import jsonschema
 import nbformat
 import pytest
+from command_line import kcourse
 
-from kcourse import cli, exercises, lessons
+from kcourse import exercises, lessons
 from kcourse.grading import report
 from kcourse.grading.answers import read_cells, take_answers
 from kcourse.grading.course import Course
@@ -18,17 +18,6 @@ from kcourse.grading.running import grade_lesson
 from kcourse.grading.session import Limits
 
 LIMITS = Limits(cell=120, observation=120)
-
-
-def _kcourse(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["kcourse", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    captured = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, captured.out, captured.err
 
 
 @pytest.mark.parametrize("lesson", lessons.all_lessons(), ids=lambda lesson: lesson.key)
@@ -61,7 +50,7 @@ def test_a_class_is_graded_reported_and_below_the_threshold(
     (tmp_path / "class" / "zoe").mkdir()
     out = tmp_path / "out"
     arguments = ["grade", str(tmp_path / "class"), "--out", str(out), "--seed", "3"]
-    code, shown, err = _kcourse([*arguments, "--threshold", "0.5"], monkeypatch, capsys)
+    code, shown, err = kcourse([*arguments, "--threshold", "0.5"], monkeypatch, capsys)
     assert code == 1
     assert err == "Answers run without a sandbox yet: grade only people you trust.\n"
     assert "ungradable: There is no notebook." in " ".join(shown.split())
@@ -74,7 +63,7 @@ def test_a_class_is_graded_reported_and_below_the_threshold(
     assert outcomes == {"untouched": {"not attempted"}, "wei": {"wrong"}, "zoe": set()}
     assert sorted(path.name for path in out.iterdir()) == ["report.json", "summary.md"]
 
-    code, _, err = _kcourse(arguments, monkeypatch, capsys)
+    code, _, err = kcourse(arguments, monkeypatch, capsys)
     assert (code, err.count("\n")) == (2, 1)
     assert "is not empty" in err
 
@@ -99,7 +88,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, err = _kcourse(arguments, monkeypatch, capsys)
+    code, out, err = kcourse(arguments, monkeypatch, capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err
 
@@ -109,6 +98,6 @@ def test_an_untouched_lesson_as_json_is_graded_zero(
 ) -> None:
     lesson = lessons.all_lessons()[0]
     arguments = ["grade", str(lesson.path), "--json", "--seed", "1"]
-    code, out, _ = _kcourse(arguments, monkeypatch, capsys)
+    code, out, _ = kcourse(arguments, monkeypatch, capsys)
     (entry,) = json.loads(out)["submissions"]
     assert (code, entry["score"], entry["id"]) == (0, 0, lesson.path.stem)
