@@ -15,6 +15,7 @@ from typing import Any
 from kcourse.exercise import Exercise, Verdict
 from kcourse.journal import Standing
 from kcourse.lessons import Lesson, lesson_of
+from kcourse.overview import next_open, tally
 
 VERDICT_MIME = "application/vnd.kcourse.verdict+json"
 
@@ -148,28 +149,18 @@ def progress(
 ) -> Card:
     """Show the standing with every exercise, by lesson, and the first one that is open."""
     rows, lines = [], []
-    solved_in_all = points = max_points = 0
-    following = ""
     for lesson in lessons:
-        marks = []
-        for name in lesson.exercises:
-            standing = standings.get(name, Standing())
-            sign = (
-                "✓"
-                if standing.solved
-                else _SIGNS.get(standing.last_outcome or "not attempted", "○")[0]
-            )
-            marks.append(f"{sign} {name}")
-            solved_in_all += standing.solved
-            max_points += exercises[name].points
-            points += exercises[name].points if standing.solved else 0
-            if not standing.solved and not following:
-                following = f"Go on with {name} in “{lesson.title}”."
+        marks = [f"{_mark(standings.get(name))} {name}" for name in lesson.exercises]
         rows.append((lesson.title, ", ".join(marks) or "no exercises"))
         lines.append(f"{lesson.title}\n" + "\n".join(f"  {mark}" for mark in marks))
-    total = sum(len(lesson.exercises) for lesson in lessons)
-    head = f"{solved_in_all} of {total} exercises solved · {points} of {max_points} points"
-    following = following or "All exercises are solved."
+    done = tally([name for lesson in lessons for name in lesson.exercises], exercises, standings)
+    head = (
+        f"{done.solved} of {done.total} exercises solved · "
+        f"{done.points} of {done.max_points} points"
+    )
+    following = "All exercises are solved."
+    if found := next_open(lessons, standings):
+        following = f"Go on with {found[1]} in “{found[0].title}”."
     return Card(
         _frame(
             f"<strong>Progress</strong> · {_e(head)}",
@@ -178,6 +169,14 @@ def progress(
         ),
         "\n".join([head, *lines, following]),
     )
+
+
+def _mark(standing: Standing | None) -> str:
+    """Return the sign of a standing: once solved, an exercise stays solved."""
+    if standing is None:
+        return _SIGNS["not attempted"][0]
+    outcome = "correct" if standing.solved else standing.last_outcome
+    return _SIGNS.get(outcome, _SIGNS["not attempted"])[0]
 
 
 def _e(text: str) -> str:

@@ -22,6 +22,7 @@ from kcourse.exercise import Exercise
 from kcourse.files import write_text
 from kcourse.journal import Standing
 from kcourse.lessons import Lesson
+from kcourse.overview import next_open, tally
 from kcourse.workspace.layout import Workspace, notebook_text, read_notebook, read_text
 
 _WELCOME = """\
@@ -107,15 +108,15 @@ def _welcome(
     standings: Mapping[str, Standing],
 ) -> str:
     names = [name for lesson in course for name in lesson.exercises]
-    standing = "Solved so far: **{}** of {} exercises, **{}** of {} points.".format(
-        *_counts(names, registered, standings)
+    done = tally(names, registered, standings)
+    standing = (
+        f"Solved so far: **{done.solved}** of {done.total} exercises, "
+        f"**{done.points}** of {done.max_points} points."
     )
     go_on = "All exercises are solved. Well done."
-    for lesson in course:
-        name = next((name for name in lesson.exercises if not _solved(name, standings)), None)
-        if name is not None:
-            go_on = f"Go on with: {_link(workspace, lesson)}, exercise `{name}`."
-            break
+    if following := next_open(course, standings):
+        lesson, name = following
+        go_on = f"Go on with: {_link(workspace, lesson)}, exercise `{name}`."
     return _WELCOME.format(standing=standing, go_on=go_on)
 
 
@@ -128,9 +129,11 @@ def _chapter(
     number, name = int(chapter[0].chapter_number), chapter[0].chapter.replace("_", " ")
     rows = [f"## {number}. {name.capitalize()}", ""]
     for lesson in chapter:
-        solved, total, points, most = _counts(lesson.exercises, registered, standings)
-        done = " ✓" if total and solved == total else ""
-        standing = f"{solved} of {total} solved, {points} of {most} points{done}"
+        done = tally(lesson.exercises, registered, standings)
+        sign = " ✓" if done.total and done.solved == done.total else ""
+        standing = (
+            f"{done.solved} of {done.total} solved, {done.points} of {done.max_points} points{sign}"
+        )
         rows.append(f"- {_link(workspace, lesson)}: {standing}")
     return "\n".join(rows)
 
@@ -142,19 +145,6 @@ def _link(workspace: Workspace, lesson: Lesson) -> str:
     if key is None or not workspace.copy_of(key).exists():
         return f"{title} (not in this folder)"
     return f"[{title}]({key}.ipynb)"
-
-
-def _counts(
-    names: list[str], registered: Mapping[str, Exercise], standings: Mapping[str, Standing]
-) -> tuple[int, int, int, int]:
-    """Return how many are solved, how many there are, and the same in points."""
-    solved = [name for name in names if _solved(name, standings)]
-    points, most = (sum(registered[name].points for name in some) for some in (solved, names))
-    return len(solved), len(names), points, most
-
-
-def _solved(name: str, standings: Mapping[str, Standing]) -> bool:
-    return name in standings and standings[name].solved
 
 
 def _untouched(path: Path, last: Path) -> bool:
