@@ -1,0 +1,81 @@
+"""The kernel application that runs in a forked process: ipykernel's own, with what a fork needs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import sys
+import threading
+from typing import Any
+
+from ipykernel import kernelapp
+from traitlets import Integer, Unicode
+from traitlets import List as ListTrait
+
+
+class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
+    """ipykernel's application; the name is the one that its log lines and settings go by."""
+
+    requester: Any = Integer(None, allow_none=True, help="A pidfd: end with this process.")
+    read_by_import: Any = ListTrait(Unicode(), help="Variables that libraries have read.")
+
+    def init_poller(self) -> None:
+        """Watch the process that asked for the kernel: it is not this one's parent."""
+        if self.requester is not None:
+            self.poller = threading.Thread(
+                target=_end_with, args=(self.requester,), daemon=True, name="requester"
+            )
+
+    def init_io(self) -> None:
+        """Let loggers that were made before the fork write where those made later do."""
+        before = (sys.stdout, sys.stderr)
+        super().init_io()
+        now = (sys.stdout, sys.stderr)
+        for reference in logging._handlerList:  # type: ignore[attr-defined]
+            handler = reference()
+            stream = getattr(handler, "stream", None)
+            if stream in before and handler not in self.log.handlers:
+                handler.stream = now[before.index(stream)]
+
+    def init_gui_pylab(self) -> None:
+        """Let matplotlib, imported before, take the backend from the environment as at import."""
+        super().init_gui_pylab()
+        matplotlib = sys.modules.get("matplotlib")
+        if matplotlib and matplotlib.get_backend(auto_select=False) is None:
+            matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
+
+    def init_shell(self) -> None:
+        """Say so when a cell sets a variable that has been read already."""
+        super().init_shell()
+        _TooLate(self.shell, self.read_by_import).watch()
+
+
+class _TooLate:
+    """Warns, once a name, of variables that are set after the libraries have read them."""
+
+    def __init__(self, shell: Any, names: list[str]) -> None:
+        self._shell = shell
+        self._values = {name: os.environ.get(name) for name in names}
+
+    def watch(self) -> None:
+        """Look after each cell."""
+        self._shell.events.register("post_run_cell", self._look)
+
+    def _look(self, _result: Any) -> None:
+        for name, value in list(self._values.items()):
+            if os.environ.get(name) != value:
+                del self._values[name]
+                print(
+                    f"{name} has no effect now: the libraries of this warm kernel are imported "
+                    f"already. Set {name} (or KCOURSE_WARM=0) before you start Jupyter.",
+                    file=sys.stderr,
+                )
+
+
+def _end_with(process: int) -> None:
+    """Wait until another process has ended; then end this one at once, as ipykernel does."""
+    waiting = select.poll()
+    waiting.register(process, select.POLLIN)
+    waiting.poll()
+    os._exit(1)

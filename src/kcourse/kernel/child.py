@@ -1,0 +1,98 @@
+"""A kernel's life after the fork: take on what its requester asked for, be a kernel, end.
+
+What an ordinary kernel gets from the process that starts it (directory, environment, open files,
+limits) comes with the request; what it gets from a fresh interpreter was reset by the fork.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import resource
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from kcourse.kernel.place import send
+from kcourse.kernel.preloading import close_all_but, flush, name_process, set_environment
+
+
+@dataclass(frozen=True)
+class Birth:
+    """All that a child needs to become a kernel.
+
+    Args:
+        request: see ``client.Request``.
+        streams: three open files, to become stdin, stdout and stderr.
+        connection: leads to the requester.
+        requester: a pidfd of the requester.
+        set_by_import: variables that the libraries set when they were imported.
+        read_by_import: names of variables that they read then.
+    """
+
+    request: dict[str, Any]
+    streams: list[int]
+    connection: socket.socket
+    requester: int
+    set_by_import: dict[str, str]
+    read_by_import: list[str]
+
+
+def live(birth: Birth) -> NoReturn:
+    """Be a kernel from now on, until the process ends."""
+    code = 1
+    try:
+        try:
+            _take_on(birth)
+            from kcourse.kernel.app import IPKernelApp
+
+            app = IPKernelApp.instance(
+                parent_handle=int(os.environ.get("JPY_PARENT_PID") or 0),
+                requester=None if birth.request["independent"] else birth.requester,
+                read_by_import=birth.read_by_import,
+            )
+        except BaseException as error:
+            send(birth.connection, {"refused": f"{type(error).__name__}: {error}"})
+            raise
+        send(birth.connection, {"ready": True})
+        birth.connection.close()
+        app.initialize(birth.request["argv"][1:])
+        app.start()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        _leave(code)
+
+
+def _take_on(birth: Birth) -> None:
+    """Take on the requester's process state; raise if any of it cannot be had."""
+    request = birth.request
+    os.setsid()
+    for source, target in zip(birth.streams, (0, 1, 2), strict=True):
+        os.dup2(source, target)
+    close_all_but([birth.connection.fileno(), birth.requester])
+    os.umask(request["umask"])
+    os.sched_setaffinity(0, request["cpus"])
+    for limit, soft in request["limits"]:
+        resource.setrlimit(limit, (soft, resource.getrlimit(limit)[1]))
+    os.chdir(request["cwd"])
+    set_environment(birth.set_by_import | request["env"])
+    sys.argv = list(request["argv"])
+    sys.orig_argv = list(request["command"])
+    name_process("kcourse-kernel")
+
+
+def _leave(code: int) -> NoReturn:
+    """End as an interpreter does, but for what C++ libraries do last, which a fork cannot bear."""
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined]
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    flush()
+    os._exit(code)

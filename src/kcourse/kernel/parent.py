@@ -1,0 +1,317 @@
+"""The parent process: import the libraries once, then fork a kernel whenever one is asked for.
+
+Its life: leave whoever started it, take the lock (or end: another parent has it), import, listen,
+answer until it is idle, stale or told to stop. It then gives up its place at once, and only passes
+on how its last kernels end. It runs no op, has no thread of its own, and waits in one place.
+
+A request is one JSON object over a connection that stays open for the life of the kernel:
+``{"do": "start", …}`` with three open files. The answers: ``{"pid": …}`` with a pidfd, from
+here; ``{"ready": true}`` or ``{"refused": why}``, from the child; ``{"exit": code}``, from here.
+A kernel is reaped when its connection is closed, so its process id stays valid until then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcourse.kernel import environment
+from kcourse.kernel.child import Birth, live
+from kcourse.kernel.errors import NotForkable
+from kcourse.kernel.place import Peer, Place, receive, send
+from kcourse.kernel.preloading import Origin, fork, name_process, preload, require_forkable
+
+#: How often a parent looks whether it is still found by its socket, in seconds.
+_TICK = 5.0
+#: What every kernel is made of, whatever libraries are asked for.
+_FIRST = ("kcourse.kernel.app",)
+
+
+@dataclass(eq=False)
+class _Client:
+    """A connection, who is at its other end, and the kernel that was started for it."""
+
+    connection: socket.socket
+    process: int
+    kernel: _Kernel | None = None
+
+
+@dataclass(eq=False)
+class _Kernel:
+    """A forked kernel; ``client`` is ``None`` once nobody waits for its end."""
+
+    pid: int
+    process: int
+    client: _Client | None
+    started: float = field(default_factory=time.time)
+    ended: bool = False
+
+
+class Parent:
+    """Answers requests; see the module for its life."""
+
+    def __init__(self, place: Place, libraries: list[str], idle: float) -> None:
+        self._place = place
+        self._libraries = libraries
+        self._idle = idle
+        self._noted: dict[str, str | None] = {}
+        self._set_by_import: dict[str, str] = {}
+        self._selector = selectors.DefaultSelector()
+        self._listener: socket.socket | None = None
+        self._wakeup = _signals()
+        self._clients: set[_Client] = set()
+        self._kernels: set[_Kernel] = set()
+        self._started = self._used = time.time()
+
+    def prepare(self) -> None:
+        """Import the libraries, then listen."""
+        with environment.noted(self._noted):
+            preload([*_FIRST, *self._libraries])
+        before = environment.at_start()
+        self._set_by_import = {
+            name: value for name, value in os.environ.items() if before.get(name) != value
+        }
+        self._origin = Origin()
+        require_forkable()
+        self._listener = self._place.listen()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._retire)
+        self._used = time.time()
+
+    def serve(self) -> Birth | None:
+        """Answer until there is nothing left to do; in a child, return what it was born to."""
+        while self._listener is not None or any(kernel.client for kernel in self._kernels):
+            for key, _ in self._selector.select(_TICK):
+                if key.fileobj in self._selector.get_map():
+                    birth: Birth | None = key.data()
+                    if birth is not None:
+                        return birth
+            if self._listener is not None and (self._is_idle() or not self._place.is_ours()):
+                self._retire()
+        return None
+
+    def _is_idle(self) -> bool:
+        return not self._kernels and time.time() - self._used > self._idle
+
+    def _retire(self) -> None:
+        """Give up the place, so that the next kernel gets another parent."""
+        if self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+            self._place.clear()
+        with contextlib.suppress(BlockingIOError):
+            self._wakeup.recv(64)
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        peer = Peer.of(connection)
+        if peer.uid != os.getuid():
+            connection.close()
+            return
+        try:
+            client = _Client(connection, os.pidfd_open(peer.pid))
+        except OSError:  # it has ended already
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._clients.add(client)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(client))
+
+    def _hear(self, client: _Client) -> Birth | None:
+        """Read a request and do what it asks for."""
+        try:
+            request, descriptors = receive(client.connection)
+        except (OSError, ValueError, EOFError):
+            self._forget(client)
+            return None
+        birth = None
+        try:
+            match request:
+                case {"do": "start", "env": dict()} if not client.kernel and len(descriptors) == 3:
+                    birth = self._start(client, request, descriptors)
+                case {"do": "status"}:
+                    self._tell(client, self._status())
+                case {"do": "stop"}:
+                    kernels = len(self._kernels)
+                    self._retire()
+                    self._tell(client, {"stopped": os.getpid(), "kernels": kernels})
+                case _:
+                    self._forget(client)
+        finally:
+            if birth is None:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+        return birth
+
+    def _start(
+        self, client: _Client, request: dict[str, Any], descriptors: list[int]
+    ) -> Birth | None:
+        """Fork a kernel, or say why not; in the child, return what it was born to."""
+        if change := self._origin.change():
+            self._retire()
+            self._tell(client, {"stale": change})
+            return None
+        wanted = request["env"]
+        for name, value in self._noted.items():
+            if wanted.get(name) != value and self._set_by_import.get(name) != wanted.get(name):
+                self._tell(client, {"refused": f"{name} was another when the libraries started"})
+                return None
+        self._used = time.time()
+        try:
+            pid = fork()
+        except NotForkable as error:
+            self._retire()
+            self._tell(client, {"refused": str(error)})
+            return None
+        except OSError as error:
+            self._tell(client, {"refused": f"no process can be forked: {error.strerror}"})
+            return None
+        if pid == 0:
+            return self._hand_over(client, request, descriptors)
+        kernel = _Kernel(pid, os.pidfd_open(pid), client)
+        client.kernel = kernel
+        self._kernels.add(kernel)
+        self._selector.register(
+            kernel.process, selectors.EVENT_READ, lambda: self._note_end(kernel)
+        )
+        self._tell(client, {"pid": pid}, [kernel.process])
+        return None
+
+    def _hand_over(self, client: _Client, request: dict[str, Any], descriptors: list[int]) -> Birth:
+        """In the child: keep what the kernel needs, and let go of what is the parent's."""
+        self._selector.close()
+        self._wakeup.close()
+        assert self._listener is not None
+        self._listener.close()
+        self._place.close()
+        for other in self._clients - {client}:
+            other.connection.close()
+        noted = [name for name in self._noted if name not in self._set_by_import]
+        return Birth(
+            request, descriptors, client.connection, client.process, self._set_by_import, noted
+        )
+
+    def _note_end(self, kernel: _Kernel) -> None:
+        """Tell whoever waits for the kernel how it ended, and leave it unreaped until then."""
+        info = os.waitid(os.P_PIDFD, kernel.process, os.WEXITED | os.WNOWAIT)
+        if info is None:
+            return
+        kernel.ended = True
+        self._used = time.time()
+        self._selector.unregister(kernel.process)
+        code = info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
+        if kernel.client is not None:
+            self._tell(kernel.client, {"exit": code})
+        self._reap(kernel)
+
+    def _reap(self, kernel: _Kernel) -> None:
+        if kernel.ended and kernel.client is None and kernel in self._kernels:
+            os.waitid(os.P_PIDFD, kernel.process, os.WEXITED)
+            os.close(kernel.process)
+            self._kernels.remove(kernel)
+
+    def _tell(self, client: _Client, message: object, descriptors: Sequence[int] = ()) -> None:
+        try:
+            send(client.connection, message, descriptors)
+        except OSError:
+            self._forget(client)
+
+    def _forget(self, client: _Client) -> None:
+        """Close a connection; its kernel, if it has one, ends by itself with who started it."""
+        if client not in self._clients:
+            return
+        self._clients.remove(client)
+        self._selector.unregister(client.connection)
+        client.connection.close()
+        os.close(client.process)
+        if client.kernel is not None:
+            client.kernel.client = None
+            self._reap(client.kernel)
+
+    def _status(self) -> dict[str, Any]:
+        kernels = [kernel for kernel in self._kernels if not kernel.ended]
+        return {
+            "pid": os.getpid(),
+            "python": sys.executable,
+            "libraries": self._libraries,
+            "started": self._started,
+            "used": self._used,
+            "idle": self._idle,
+            "stale": self._origin.change(),
+            "kernels": [
+                {"pid": one.pid, "started": one.started}
+                for one in sorted(kernels, key=lambda one: one.pid)
+            ],
+        }
+
+
+def main() -> None:
+    """Be the parent process; the options are for ``client`` alone."""
+    parser = argparse.ArgumentParser(prog="python -m kcourse.kernel")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--idle", type=float, required=True)
+    parser.add_argument("--report", type=int, required=True)
+    parser.add_argument("libraries", nargs="*")
+    given = parser.parse_args()
+    if os.fork():  # whoever started this need not wait for its end
+        os._exit(0)
+    os.setsid()
+    os.umask(0o077)
+    place = Place(given.name)
+    if not place.acquire():
+        os._exit(0)
+    birth = None
+    try:
+        _settle(place.open_log())
+        parent = Parent(place, given.libraries, given.idle)
+        parent.prepare()
+        os.close(given.report)
+        birth = parent.serve()
+    except BaseException as error:
+        traceback.print_exc()
+        with contextlib.suppress(OSError):  # the report is closed once this listens
+            os.write(given.report, f"{type(error).__name__}: {error}".encode())
+    if birth is not None:
+        live(birth)
+    place.clear()
+    os._exit(0)
+
+
+def _settle(log: int) -> None:
+    """Read nothing, write to the log, take as many files as may be, and have a name in ``ps``."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(log)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    name_process("kcourse-warm")
+
+
+def _signals() -> socket.socket:
+    """Return a socket that becomes readable when this process is asked to end."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    signal.set_wakeup_fd(theirs.detach())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return ours
