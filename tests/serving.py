@@ -34,7 +34,9 @@ def environment(home: Path) -> dict[str, str]:
     dropped = ("JUPYTER", "XDG_", "IPYTHON", "DISPLAY", "WAYLAND", "BROWSER")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     home.mkdir(exist_ok=True)
-    return {**kept, "HOME": str(home)}
+    runtime = home / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    return {**kept, "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime)}
 
 
 def command(*arguments: str) -> list[str]:
@@ -67,3 +69,6 @@ def served(folder: Path, *arguments: str) -> Iterator[Served]:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=SECONDS)
         process.stdout.close()
+        subprocess.run(
+            command("kernel", "stop"), env=environment(folder / "home"), check=True
+        )  # or the parent of warm kernels would stay as long as any learner's

@@ -164,6 +164,37 @@ def verify(notebooks: tuple[Path, ...], **options: Any) -> None:
     sys.exit(verification.verify(notebooks, **options))
 
 
+@kcourse.group("kernel")
+def kernels() -> None:
+    """Warm kernels: a parent process that has TensorFlow imported and forks ready kernels."""
+
+
+@kernels.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
+def kernel_status(as_json: bool) -> None:
+    """Show which parent processes run, and why the last kernel was not warm, if so."""
+    from kcourse.kernel import command
+
+    sys.exit(command.status(as_json=as_json))
+
+
+@kernels.command("start")
+def kernel_start() -> None:
+    """Start the parent process now, so that the first kernel is warm too."""
+    from kcourse.kernel import command
+
+    sys.exit(command.start())
+
+
+@kernels.command("stop")
+@click.option("--json", "as_json", is_flag=True, help="Print what was stopped as JSON.")
+def kernel_stop(as_json: bool) -> None:
+    """Stop your parent processes; kernels run on, and the next one starts a new parent."""
+    from kcourse.kernel import command
+
+    sys.exit(command.stop(as_json=as_json))
+
+
 @kcourse.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:

@@ -8,6 +8,7 @@ asks about news and new versions, and nbdime's buttons, which only ``kcourse upd
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -26,9 +27,11 @@ from urllib.parse import urlencode
 import click
 from jupyter_core.paths import jupyter_runtime_dir
 
-from kcourse import startpage
+from kcourse import kernel, startpage
 from kcourse import workspace as workspaces
 from kcourse.errors import KcourseError
+from kcourse.kernel.command import prepare
+from kcourse.kernel.errors import Unavailable
 from kcourse.workspace import Workspace
 
 _START = "lab/tree/start.ipynb"
@@ -52,6 +55,8 @@ def learn(folder: Path, *, browser: bool = True, port: int | None = None) -> int
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     server = _Server(workspace, browser=browser, port=port)
+    if not kernel.switched_off():
+        threading.Thread(target=_prepare_kernels, daemon=True).start()
     try:
         click.echo(f"Open {server.address()}")
         click.echo("Press Ctrl+C here to end JupyterLab.", err=True)
@@ -60,6 +65,12 @@ def learn(folder: Path, *, browser: bool = True, port: int | None = None) -> int
         return 0
     finally:
         server.stop()
+
+
+def _prepare_kernels() -> None:
+    """Import the libraries while JupyterLab starts, so that the first kernel is warm already."""
+    with contextlib.suppress(Unavailable):  # each kernel then says why it is not warm
+        prepare(_environment())
 
 
 class _Server:
@@ -148,6 +159,8 @@ def _command(workspace: Workspace, *, browser: bool, port: int | None) -> list[s
         f"--LabApp.default_url=/{_START}",
         f"--LabApp.workspaces_dir={workspace.private / 'layout'}",
     ]
+    if not kernel.switched_off():
+        command.append(f"--KernelProvisionerFactory.default_provisioner_name={kernel.PROVISIONER}")
     if port:
         command.append(f"--ServerApp.port={port}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:

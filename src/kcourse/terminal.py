@@ -99,6 +99,12 @@ def _kernel() -> str:
     return str(KernelSpecManager().get_kernel_spec("python3").argv[0])
 
 
+def _warm_kernel() -> str:
+    from kcourse.kernel import command
+
+    return command.finding()
+
+
 def _data() -> str:
     from sklearn.datasets import load_digits, load_sample_image
 
@@ -112,6 +118,7 @@ _LOOKS: dict[str, Callable[[], str]] = {
     "keras": lambda: metadata.version("keras"),
     "jupyterlab": lambda: metadata.version("jupyterlab"),
     "kernel python3": _kernel,
+    "warm kernel": _warm_kernel,
     "devices": _devices,
     "lessons": lambda: f"{len(lessons.all_lessons())} in {lessons.root()}",
     "exercises": lambda: str(len(_names())),

@@ -8,6 +8,7 @@ nbval did not report, a check without a verdict.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -30,10 +31,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from kcourse import lessons
+from kcourse import kernel, lessons
 from kcourse.cards import VERDICT_MIME
 from kcourse.errors import KcourseError
 from kcourse.files import write_text
+from kcourse.kernel.command import prepare
+from kcourse.kernel.errors import Unavailable
 from kcourse.lessons import Lesson
 from kcourse.storing import CELL_TIMEOUT_S, store_outputs
 
@@ -85,6 +88,7 @@ def verify(
         for lesson, entry in zip(chosen, reports, strict=True)
         for run in (_run_as_shipped, _run_with_solutions)
     ]
+    _warm_up()
     console = Console(stderr=True)
     with (
         Progress(console=console, disable=not console.is_terminal, transient=True) as bar,
@@ -222,18 +226,29 @@ def _solved_problems(
 
 def _run_module(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run ``python -m command`` in ``folder``, with no settings of the user's in the way."""
-    environment = os.environ | {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_PLATFORM_DIRS": "1"}
-    environment.pop("MPLBACKEND", None)
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env=environment,
+        env=_environment() | {"IPYTHONDIR": str(folder / "ipython")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
+
+
+def _environment() -> dict[str, str]:
+    environment = os.environ | kernel.variables() | {"JUPYTER_PLATFORM_DIRS": "1"}
+    environment.pop("MPLBACKEND", None)
+    return environment
+
+
+def _warm_up() -> None:
+    """Have the parent of warm kernels ready before the first lesson, so that all are warm."""
+    if not kernel.switched_off():
+        with contextlib.suppress(Unavailable):  # each kernel then says why it is not warm
+            prepare(_environment())
 
 
 def _tail(text: str, lines: int = 6) -> str:

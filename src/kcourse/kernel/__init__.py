@@ -1,7 +1,7 @@
 """The warm kernel: a parent process imports TensorFlow once, and kernels are forked from it.
 
-It hangs on Jupyter's own extension point, a kernel provisioner. ``use`` turns it on for a process
-and for what that process starts: JupyterLab, nbval, papermill and nbconvert then start the
+It hangs on Jupyter's own extension point, a kernel provisioner, which Jupyter takes for every
+kernel if the variable below says so: JupyterLab, nbval, papermill and nbconvert then start the
 ordinary kernel ``python3`` as ever, and get it ready. Whenever a ready kernel cannot be had, the
 kernel starts the ordinary way.
 
@@ -44,9 +44,6 @@ def switched_off() -> str | None:
     return None
 
 
-def use() -> bool:
-    """Let kernels of this process, and of those it starts, be warm; return whether they can be."""
-    if switched_off():
-        return False
-    os.environ.setdefault(VARIABLE, PROVISIONER)
-    return os.environ[VARIABLE] == PROVISIONER
+def variables() -> dict[str, str]:
+    """Return the environment variables with which a program's kernels are warm if they can be."""
+    return {} if switched_off() else {VARIABLE: PROVISIONER}

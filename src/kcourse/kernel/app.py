@@ -27,15 +27,18 @@ class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
                 target=_end_with, args=(self.requester,), daemon=True, name="requester"
             )
 
+    def __init__(self, **traits: Any) -> None:
+        references = logging._handlerList  # type: ignore[attr-defined]
+        self._handlers = [reference() for reference in references]  # before this makes its own
+        super().__init__(**traits)
+
     def init_io(self) -> None:
         """Let loggers that were made before the fork write where those made later do."""
         before = (sys.stdout, sys.stderr)
         super().init_io()
         now = (sys.stdout, sys.stderr)
-        for reference in logging._handlerList:  # type: ignore[attr-defined]
-            handler = reference()
-            stream = getattr(handler, "stream", None)
-            if stream in before and handler not in self.log.handlers:
+        for handler in self._handlers:
+            if (stream := getattr(handler, "stream", None)) in before:
                 handler.stream = now[before.index(stream)]
 
     def init_gui_pylab(self) -> None:
@@ -46,8 +49,15 @@ class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
             matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
 
     def init_shell(self) -> None:
-        """Say so when a cell sets a variable that has been read already."""
+        """Make up for what libraries do only when they are imported inside of IPython."""
         super().init_shell()
+        if logging_ops := sys.modules.get("tensorflow.python.ops.logging_ops"):
+            logging_ops.enable_interactive_logging()  # tf.print writes to the cell's output
+        tf_logging: Any = sys.modules.get("tensorflow.python.platform.tf_logging")
+        if tf_logging:
+            tf_logging.get_logger().handlers.clear()
+            tf_logging._logger = None
+            tf_logging.get_logger()  # set up anew, as in a notebook
         _TooLate(self.shell, self.read_by_import).watch()
 
 

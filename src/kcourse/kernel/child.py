@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from kcourse.kernel.place import send
@@ -59,7 +60,7 @@ def live(birth: Birth) -> NoReturn:
             raise
         send(birth.connection, {"ready": True})
         birth.connection.close()
-        app.initialize(birth.request["argv"][1:])
+        app.initialize(birth.request["arguments"])
         app.start()
         code = 0
     except SystemExit as end:
@@ -83,7 +84,8 @@ def _take_on(birth: Birth) -> None:
         resource.setrlimit(limit, (soft, resource.getrlimit(limit)[1]))
     os.chdir(request["cwd"])
     set_environment(birth.set_by_import | request["env"])
-    sys.argv = list(request["argv"])
+    launcher = find_spec("ipykernel_launcher")
+    sys.argv = [str(launcher and launcher.origin), *request["arguments"]]
     sys.orig_argv = list(request["command"])
     name_process("kcourse-kernel")
 

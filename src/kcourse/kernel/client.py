@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from kcourse.kernel import IDLE, LIBRARIES, PATIENCE, environment, place
 from kcourse.kernel.errors import Unavailable
 from kcourse.kernel.place import Place, receive, send
@@ -47,7 +49,7 @@ class Request:
     """What a kernel takes from the process that asks for it, as it goes over the connection."""
 
     command: list[str]
-    argv: list[str]
+    arguments: list[str]
     cwd: str
     env: dict[str, str]
     independent: bool = False
@@ -59,7 +61,7 @@ class Request:
 
 
 def split(command: Sequence[str]) -> tuple[tuple[str, ...], list[str]] | None:
-    """Split a kernel's command into interpreter with options, and ``sys.argv``.
+    """Split a kernel's command into the interpreter with its options, and ipykernel's arguments.
 
     Return ``None`` if it is no command that starts ipykernel.
     """
@@ -74,7 +76,7 @@ def split(command: Sequence[str]) -> tuple[tuple[str, ...], list[str]] | None:
         return None
     # An option for the debugger's sake, which every parent gets: see ``_spawn``.
     options = [option for option in command[1:at] if option != "-Xfrozen_modules=off"]
-    return (os.path.abspath(python), *options), [_LAUNCHER, *command[at + 2 :]]
+    return (os.path.abspath(python), *options), [*command[at + 2 :]]
 
 
 def start(
@@ -332,7 +334,10 @@ def parents() -> list[dict[str, Any]]:
             if pid is None:
                 continue
             status = _talk(where, {"do": "status"})
-            found.append({"name": name, "pid": pid, "ready": status is not None} | (status or {}))
+            with contextlib.suppress(psutil.NoSuchProcess):
+                memory = psutil.Process(pid).memory_info().rss
+                known = {"name": name, "pid": pid, "ready": status is not None, "memory": memory}
+                found.append(known | (status or {}))
     return found
 
 

@@ -40,8 +40,6 @@ _APPLIED = frozenset(
         "PATH",
         "PYTHON",  # make's name for an interpreter; Python reads no such variable
         "PYTHONBREAKPOINT",
-        "PYTHONDONTWRITEBYTECODE",
-        "PYTHONPYCACHEPREFIX",
         "PYTHONSTARTUP",
         "PYTHONUNBUFFERED",
         "TEMP",

@@ -75,8 +75,9 @@ def key(interpreter: Sequence[str], libraries: Sequence[str], env: Mapping[str, 
     the libraries, variables read at import, and what the system lets this process do.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    python, *options = interpreter
     kind = [
-        list(interpreter),
+        [os.path.dirname(python), os.path.realpath(python), options],  # whatever name it goes by
         list(libraries),
         environment.at_import(env),
         [os.getuid(), os.getgid(), sorted(os.getgroups())],

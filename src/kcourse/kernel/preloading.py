@@ -115,13 +115,11 @@ def name_process(name: str) -> None:
 
 
 def set_environment(environment: dict[str, str]) -> None:
-    """Take on another environment, and what Python and C derive from one when they start."""
+    """Take on another environment, and what is derived from one."""
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None
     time.tzset()
-    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
-    sys.pycache_prefix = environment.get("PYTHONPYCACHEPREFIX")
 
 
 def close_all_but(kept: Iterable[int]) -> None:

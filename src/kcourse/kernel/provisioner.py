@@ -73,7 +73,7 @@ class WarmProvisioner(LocalProvisioner):
         found = client.split(cmd)
         if found is None:
             raise Unavailable(f"{cmd[0]} is not found")
-        interpreter, argv = found
+        interpreter, arguments = found
         env = dict(kwargs.get("env") or os.environ)
         cwd = os.path.abspath(kwargs.get("cwd") or Path.cwd())
         independent = bool(kwargs.get("independent"))
@@ -81,7 +81,7 @@ class WarmProvisioner(LocalProvisioner):
             env["JPY_PARENT_PID"] = str(os.getpid())
         _require_importable(env, cwd)
         kind = client.Kind(interpreter, tuple(self.libraries), env, self.idle)
-        request = client.Request([*cmd], argv, cwd, env, independent)
+        request = client.Request([*cmd], arguments, cwd, env, independent)
         streams = [
             _Stream(kwargs.get(name), default)
             for name, default in (("stdin", os.devnull), ("stdout", 1), ("stderr", 2))

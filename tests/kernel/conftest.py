@@ -1,0 +1,28 @@
+"""A private directory for the sockets of each test, and nothing left of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import kernels
+import psutil
+import pytest
+
+from kcourse.kernel import client
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give this test a directory of its own for sockets; stop the parents in it at the end."""
+    folder = tmp_path / "runtime"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.delenv("KCOURSE_WARM", raising=False)
+    yield folder
+    for parent in client.parents():
+        client.stop(parent["name"])
+    _, alive = psutil.wait_procs(kernels.processes(folder), timeout=10)
+    for process in alive:
+        process.kill()
+    assert not alive, f"processes were left: {alive}"
