@@ -26,9 +26,10 @@ from kcourse import exercises, journal
 from kcourse.errors import KcourseError
 from kcourse.exercise import Verdict
 from kcourse.grading.answers import LessonAnswers, Ungradable, normal, read_cells, take_answers
-from kcourse.grading.command import ended_like_an_interrupt, grade_all, require_posix
+from kcourse.grading.command import ended_like_an_interrupt, grade_all, require_posix, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.report import clean
+from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, WorkerFailed
 from kcourse.grading.submission import Submission
 from kcourse.lessons import Lesson
@@ -76,7 +77,12 @@ def check(
 
 
 def check_exercises(
-    home: Path, course: Course, names: Collection[str], *, limits: Limits = LIMITS
+    home: Path,
+    course: Course,
+    names: Collection[str],
+    *,
+    limits: Limits = LIMITS,
+    server: Server | None = None,
 ) -> Checked:
     """Read, run, judge and record the answers to the exercises ``names`` in a workspace."""
     given, problems = [], []
@@ -85,7 +91,7 @@ def check_exercises(
             given.append(_read(home, lesson))
         except Ungradable as problem:
             problems.append(f"{lesson.key}: {problem}")
-    checked = check_answers(home, course, given, names, limits=limits)
+    checked = check_answers(home, course, given, names, limits=limits, server=server)
     checked.problems = problems
     return checked
 
@@ -97,13 +103,16 @@ def check_answers(
     names: Collection[str],
     *,
     limits: Limits = LIMITS,
+    server: Server | None = None,
 ) -> Checked:
     """Run, judge and record the answers ``given`` to the exercises ``names``."""
     checked = Checked()
     jobs = min(len(given), os.cpu_count() or 1) or 1
     everything = [Submission("workspace", tuple(given))]
     seed = secrets.randbelow(2**32)
-    results = grade_all(everything, course, seed, limits=limits, jobs=jobs, only=names)
+    results = grade_all(
+        everything, course, seed, limits=limits, jobs=jobs, only=names, server=server
+    )
     for result in results.values():
         if isinstance(result, WorkerFailed):
             raise KcourseError(f"The answers could not be run: {result}", exit_code=3)
@@ -182,13 +191,15 @@ def _watch(home: Path, course: Course, names: Sequence[str], *, as_json: bool) -
     signal.signal(signal.SIGINT, signal.default_int_handler)
     tracker = AnswerTracker(home, course, names)
     try:
-        checked = check_exercises(home, course, names)
-        _print(checked, as_json=as_json)
-        click.echo(
-            f"Watching {home}. Save a lesson to check what you changed; Ctrl+C ends.", err=True
-        )
-        for changed, notebooks in changes(home, tracker):
-            _print(check_answers(home, course, notebooks, changed), as_json=as_json)
+        with worker_server(course, LIMITS) as server:  # one for all: TensorFlow is imported once
+            checked = check_exercises(home, course, names, server=server)
+            _print(checked, as_json=as_json)
+            click.echo(
+                f"Watching {home}. Save a lesson to check what you changed; Ctrl+C ends.", err=True
+            )
+            for changed, notebooks in changes(home, tracker):
+                checked = check_answers(home, course, notebooks, changed, server=server)
+                _print(checked, as_json=as_json)
     except KeyboardInterrupt:
         click.echo("Stopped watching.", err=True)
     return 0

@@ -118,3 +118,8 @@ def fill_solutions(notebook: NotebookNode) -> NotebookNode:
         if name := exercise_name(cell):
             cell.source = marked(name, solutions.source_of(exercises.get(name)))
     return filled
+
+
+def is_setup(cell: NotebookNode) -> bool:
+    """Whether a released cell prepares the namespace in which every answer runs."""
+    return cell.id in ("parameters", "setup")

@@ -21,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from kcourse.grading.course import Course
-from kcourse.lessons import Lesson, exercise_name
+from kcourse.lessons import Lesson, exercise_name, is_setup
 
 MAX_NOTEBOOK = 32 << 20
 MAX_SOURCE = 1 << 20
@@ -140,11 +140,6 @@ def take_answers(cells: list[NotebookNode], lesson: Lesson) -> LessonAnswers:
 def is_fixed(cell: NotebookNode) -> bool:
     """Whether a released cell is one that a learner cannot replace: parameters, setup, a check."""
     return is_setup(cell) or cell.id.startswith("check-")
-
-
-def is_setup(cell: NotebookNode) -> bool:
-    """Whether a released cell prepares the namespace in which every answer runs."""
-    return cell.id in ("parameters", "setup")
 
 
 def _answer_cells(cells: list[NotebookNode], lesson: Lesson) -> dict[str, int]:

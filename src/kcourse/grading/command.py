@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from kcourse import kernel
 from kcourse.errors import KcourseError
 from kcourse.grading import report
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
 from kcourse.grading.running import LessonResult, grade_lesson
-from kcourse.grading.session import Limits, WorkerFailed
+from kcourse.grading.server import Server
+from kcourse.grading.session import Limits, WorkerFailed, environment
 from kcourse.grading.submission import Submission, find_submissions
 
 BELOW, FAILED = 1, 3
@@ -99,23 +102,28 @@ def grade_all(
     limits: Limits,
     jobs: int = 1,
     only: Collection[str] | None = None,
+    server: Server | None = None,
 ) -> Mapping[tuple[str, str], LessonResult | WorkerFailed]:
     """Grade each notebook of each submission; results are by submission id and lesson key.
 
-    With ``only``, no other exercises are observed.
+    With ``only``, no other exercises are observed. Workers are forked by ``server``, or by one of
+    this call's own.
     """
     tasks = [(submission.id, given) for submission in submissions for given in submission.lessons]
     stop = threading.Event()
 
     def one(given: LessonAnswers) -> LessonResult | WorkerFailed:
         try:
-            return grade_lesson(given, course, seed, limits=limits, stop=stop, only=only)
+            return grade_lesson(
+                given, course, seed, limits=limits, stop=stop, server=server, only=only
+            )
         except WorkerFailed as failure:
             return failure
 
     console = Console(stderr=True)
     results: dict[tuple[str, str], LessonResult | WorkerFailed] = {}
     with (
+        worker_server(course, limits, server) as server,
         ThreadPoolExecutor(jobs) as pool,
         Progress(console=console, disable=not console.is_terminal, transient=True) as bar,
     ):
@@ -130,6 +138,19 @@ def grade_all(
             pool.shutdown(cancel_futures=True)
             raise
     return results
+
+
+@contextmanager
+def worker_server(
+    course: Course, limits: Limits, server: Server | None = None
+) -> Iterator[Server | None]:
+    """Yield what forks workers for the course's lessons; ``None`` where nothing can be forked."""
+    if server is not None or kernel.switched_off():
+        yield server
+        return
+    folder = Path(tempfile.gettempdir())
+    with Server(course.libraries(), environment(folder), patience=limits.start) as started:
+        yield started
 
 
 def require_posix() -> None:

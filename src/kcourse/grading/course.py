@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from kcourse import exercises, lessons, solutions
 from kcourse.errors import KcourseError
 from kcourse.exercise import Exercise
-from kcourse.lessons import Lesson
+from kcourse.lessons import Lesson, is_setup
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,18 @@ class Course:
     def installed(cls) -> Course:
         """Return the course that this package holds."""
         return cls(lessons.all_lessons(), exercises.all_exercises(), solutions.source_of)
+
+    def libraries(self) -> list[str]:
+        """Return the modules that the setup cells of the lessons import, each once."""
+        found: dict[str, None] = {}
+        for lesson in self.lessons:
+            for cell in filter(is_setup, lesson.notebook.cells):
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.Import):
+                        found |= dict.fromkeys(alias.name for alias in node.names)
+                    elif isinstance(node, ast.ImportFrom) and node.module:
+                        found[node.module] = None
+        return list(found)
 
     def lesson(self, name: str) -> Lesson:
         """Return a lesson by its key or topic; an unknown one raises ``KcourseError``."""

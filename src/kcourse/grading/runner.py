@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kcourse.exercise import Case, Exercise, Observation, observer_source
-from kcourse.grading.answers import LessonAnswers, is_setup
+from kcourse.grading.answers import LessonAnswers
+from kcourse.grading.server import Server
 from kcourse.grading.session import CellResult, Limits, Session, WorkerLost
+from kcourse.lessons import is_setup
 from kcourse.plain import to_plain
 
 
@@ -24,13 +26,14 @@ class Cell:
 
 @dataclass
 class Budget:
-    """The limits, a sign to stop, and the moment by which a notebook must be done.
+    """The limits, a sign to stop, who forks workers, and when a notebook must be done.
 
     The clock starts when the first worker is ready: the import of TensorFlow is no learner's.
     """
 
     limits: Limits
     stop: threading.Event
+    server: Server | None = None
     deadline: float = math.inf
 
     def start(self) -> None:
@@ -104,7 +107,7 @@ class Runner:
         while self._session is None:
             if used_up := self.budget.used_up():
                 raise used_up
-            self._session = Session(self.budget.limits, self.budget.stop)
+            self._session = Session(self.budget.limits, self.budget.stop, self.budget.server)
             self._session.wait_until_ready()
             for source in self.setup:
                 self._session.run_released(source)

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kcourse.exercise import Exercise, Verdict, assess
-from kcourse.grading.answers import LessonAnswers, is_setup
+from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
 from kcourse.grading.runner import Budget, Cell, Runner
+from kcourse.grading.server import Server
 from kcourse.grading.session import CellResult, Limits, Stopped, WorkerFailed
-from kcourse.lessons import exercise_name
+from kcourse.lessons import exercise_name, is_setup
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def grade_lesson(
     *,
     limits: Limits,
     stop: threading.Event | None = None,
+    server: Server | None = None,
     only: Collection[str] | None = None,
 ) -> LessonResult:
     """Observe and judge the answers to one lesson (or to ``only`` some of its exercises).
@@ -66,7 +68,7 @@ def grade_lesson(
             result.seconds[name] = 0.0
     if len(result.verdicts) == len(names):
         return result
-    budget = Budget(limits, stop or threading.Event())
+    budget = Budget(limits, stop or threading.Event(), server)
     grading = _Grading(given, course, seed, budget, result)
     grading.first_look([name for name in names if name not in result.verdicts])
     for name in names:

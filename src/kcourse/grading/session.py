@@ -25,6 +25,9 @@ from typing import Literal, cast, get_args
 
 from kcourse.exercise import Observation, ObservationStatus
 from kcourse.grading import wire
+from kcourse.grading.server import Server
+from kcourse.kernel.errors import Unavailable
+from kcourse.kernel.process import WarmProcess
 from kcourse.plain import Plain
 
 MAX_OUTPUT = 1 << 20
@@ -111,10 +114,14 @@ class Session:
     Args:
         limits: see ``Limits``.
         stop: when set (by another thread), the next wait raises ``Stopped``.
+        server: forks the worker; without one, the worker is a new process that imports all anew.
     """
 
-    def __init__(self, limits: Limits, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, limits: Limits, stop: threading.Event | None = None, server: Server | None = None
+    ) -> None:
         self.limits = limits
+        self._server = server
         self.output = Capture()
         self._stop = stop or threading.Event()
         self._asked = 0
@@ -184,7 +191,7 @@ class Session:
         self._process.wait()
         self._clean_up()
 
-    def _start(self, scratch: Path) -> subprocess.Popen[bytes]:
+    def _start(self, scratch: Path) -> subprocess.Popen[bytes] | WarmProcess:
         requests, self._requests = os.pipe()
         self._replies, replies = os.pipe()
         self._output, output = os.pipe()
@@ -192,25 +199,30 @@ class Session:
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
         cpu_seconds = math.ceil(self.limits.start + self.limits.notebook) * (os.cpu_count() or 1)
+        most = (self.limits.memory, cpu_seconds)
         # Not -I: that would ignore PYTHONHASHSEED, without which the order of a learner's set,
         # and so a report, differs from run to run. The environment is ours, so -s -P is as good.
         command = [sys.executable, "-s", "-P", "-m", "kcourse.grading.worker"]
-        command += [str(number) for number in (requests, replies, self.limits.memory, cpu_seconds)]
+        command += [str(number) for number in (requests, replies, *most)]
+        nothing = os.open(os.devnull, os.O_RDONLY)
         try:
+            if self._server is not None:
+                files = [nothing, output, output, requests, replies]
+                return self._server.fork(scratch, environment(scratch), most, files)
             return subprocess.Popen(
                 command,
                 cwd=scratch,
-                env=_environment(scratch),
-                stdin=subprocess.DEVNULL,
+                env=environment(scratch),
+                stdin=nothing,
                 stdout=output,
                 stderr=output,
                 pass_fds=(requests, replies),
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, Unavailable) as error:
             raise WorkerFailed(f"The worker did not start: {error}") from None
         finally:
-            for descriptor in (requests, replies, output):
+            for descriptor in (nothing, requests, replies, output):
                 os.close(descriptor)
 
     def _ask(self, request: dict[str, Plain], seconds: float) -> dict[str, Plain]:
@@ -310,7 +322,7 @@ class Session:
         self._scratch.cleanup()
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def environment(scratch: Path) -> dict[str, str]:
     """Return all that a worker knows of the grader's environment: nothing secret."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | {

@@ -169,7 +169,7 @@ def _explain_cell(error: BaseException) -> str:
     return _explain(error, filename=cell)
 
 
-def _limit_resources(memory: int, cpu_seconds: int) -> None:
+def limit_resources(memory: int, cpu_seconds: int) -> None:
     """Cap what the operating system gives this process; a limit it does not know is left out."""
     limits = {
         resource.RLIMIT_CORE: 0,
@@ -188,7 +188,7 @@ def main() -> None:
     for name in ("requests", "replies", "memory", "cpu_seconds"):
         parser.add_argument(name, type=int)
     given = parser.parse_args()
-    _limit_resources(given.memory, given.cpu_seconds)
+    limit_resources(given.memory, given.cpu_seconds)
     for descriptor in (given.requests, given.replies):
         os.set_inheritable(descriptor, False)
     Worker(given.requests, given.replies).serve()

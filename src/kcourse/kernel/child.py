@@ -23,11 +23,12 @@ from kcourse.kernel.preloading import close_all_but, flush, name_process, set_en
 
 @dataclass(frozen=True)
 class Birth:
-    """All that a child needs to become a kernel.
+    """All that a child needs to become what it was forked for.
 
     Args:
         request: see ``client.Request``.
         streams: three open files, to become stdin, stdout and stderr.
+        files: further open files that came with the request.
         connection: leads to the requester.
         requester: a pidfd of the requester.
         set_by_import: variables that the libraries set when they were imported.
@@ -36,30 +37,41 @@ class Birth:
 
     request: dict[str, Any]
     streams: list[int]
+    files: list[int]
     connection: socket.socket
     requester: int
     set_by_import: dict[str, str]
     read_by_import: list[str]
 
 
+def begin(birth: Birth) -> None:
+    """Take on what the requester asked for, and say so to it; end the process if it cannot be."""
+    try:
+        _take_on(birth)
+        send(birth.connection, {"ready": True})  # raises if nobody waits any more
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            send(birth.connection, {"refused": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+    birth.connection.close()
+
+
 def live(birth: Birth) -> NoReturn:
     """Be a kernel from now on, until the process ends."""
     code = 1
+    begin(birth)
     try:
-        try:
-            _take_on(birth)
-            from kcourse.kernel.app import IPKernelApp
+        from kcourse.kernel.app import IPKernelApp
 
-            app = IPKernelApp.instance(
-                parent_handle=int(os.environ.get("JPY_PARENT_PID") or 0),
-                requester=None if birth.request["independent"] else birth.requester,
-                read_by_import=birth.read_by_import,
-            )
-        except BaseException as error:
-            send(birth.connection, {"refused": f"{type(error).__name__}: {error}"})
-            raise
-        send(birth.connection, {"ready": True})
-        birth.connection.close()
+        launcher = find_spec("ipykernel_launcher")
+        sys.argv = [str(launcher and launcher.origin), *birth.request["arguments"]]
+        sys.orig_argv = list(birth.request["command"])
+        name_process("kcourse-kernel")
+        app = IPKernelApp.instance(
+            parent_handle=int(os.environ.get("JPY_PARENT_PID") or 0),
+            requester=None if birth.request["independent"] else birth.requester,
+            read_by_import=birth.read_by_import,
+        )
         app.initialize(birth.request["arguments"])
         app.start()
         code = 0
@@ -77,17 +89,13 @@ def _take_on(birth: Birth) -> None:
     os.setsid()
     for source, target in zip(birth.streams, (0, 1, 2), strict=True):
         os.dup2(source, target)
-    close_all_but([birth.connection.fileno(), birth.requester])
+    close_all_but([birth.connection.fileno(), birth.requester, *birth.files])
     os.umask(request["umask"])
     os.sched_setaffinity(0, request["cpus"])
     for limit, soft in request["limits"]:
         resource.setrlimit(limit, (soft, resource.getrlimit(limit)[1]))
     os.chdir(request["cwd"])
     set_environment(birth.set_by_import | request["env"])
-    launcher = find_spec("ipykernel_launcher")
-    sys.argv = [str(launcher and launcher.origin), *request["arguments"]]
-    sys.orig_argv = list(request["command"])
-    name_process("kcourse-kernel")
 
 
 def _leave(code: int) -> NoReturn:

@@ -5,7 +5,7 @@ answer until it is idle, stale or told to stop. It then gives up its place at on
 on how its last kernels end. It runs no op, has no thread of its own, and waits in one place.
 
 A request is one JSON object over a connection that stays open for the life of the kernel:
-``{"do": "start", …}`` with three open files. The answers: ``{"pid": …}`` with a pidfd, from
+``{"do": "start", …}`` with three or more open files. The answers: ``{"pid": …}`` with a pidfd, from
 here; ``{"ready": true}`` or ``{"refused": why}``, from the child; ``{"exit": code}``, from here.
 A kernel is reaped when its connection is closed, so its process id stays valid until then.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import resource
 import selectors
@@ -35,7 +36,7 @@ from kcourse.kernel.preloading import Origin, fork, name_process, preload, requi
 #: How often a parent looks whether it is still found by its socket, in seconds.
 _TICK = 5.0
 #: What every kernel is made of, whatever libraries are asked for.
-_FIRST = ("kcourse.kernel.app",)
+_KERNEL = "kcourse.kernel.app"
 
 
 @dataclass(eq=False)
@@ -59,12 +60,27 @@ class _Kernel:
 
 
 class Parent:
-    """Answers requests; see the module for its life."""
+    """Answers requests; see the module for its life.
 
-    def __init__(self, place: Place, libraries: list[str], idle: float) -> None:
+    Args:
+        place: where it is found.
+        libraries: modules to import.
+        idle: seconds without work after which it ends.
+        master: the only process that it works for, and ends with; by default, any of the user's.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        libraries: list[str],
+        *,
+        idle: float = math.inf,
+        master: int | None = None,
+    ) -> None:
         self._place = place
         self._libraries = libraries
         self._idle = idle
+        self._master = master
         self._noted: dict[str, str | None] = {}
         self._set_by_import: dict[str, str] = {}
         self._selector = selectors.DefaultSelector()
@@ -77,7 +93,7 @@ class Parent:
     def prepare(self) -> None:
         """Import the libraries, then listen."""
         with environment.noted(self._noted):
-            preload([*_FIRST, *self._libraries])
+            preload(self._libraries)
         before = environment.at_start()
         self._set_by_import = {
             name: value for name, value in os.environ.items() if before.get(name) != value
@@ -87,6 +103,10 @@ class Parent:
         self._listener = self._place.listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._retire)
+        if self._master is not None:
+            self._selector.register(
+                os.pidfd_open(self._master), selectors.EVENT_READ, self._end_with_master
+            )
         self._used = time.time()
 
     def serve(self) -> Birth | None:
@@ -114,6 +134,12 @@ class Parent:
         with contextlib.suppress(BlockingIOError):
             self._wakeup.recv(64)
 
+    def _end_with_master(self) -> None:
+        for kernel in self._kernels:
+            signal.pidfd_send_signal(kernel.process, signal.SIGKILL)
+        self._place.clear()
+        os._exit(0)
+
     def _accept(self) -> None:
         assert self._listener is not None
         try:
@@ -121,7 +147,7 @@ class Parent:
         except BlockingIOError:
             return
         peer = Peer.of(connection)
-        if peer.uid != os.getuid():
+        if peer.uid != os.getuid() or self._master not in (None, peer.pid):
             connection.close()
             return
         try:
@@ -143,7 +169,7 @@ class Parent:
         birth = None
         try:
             match request:
-                case {"do": "start", "env": dict()} if not client.kernel and len(descriptors) == 3:
+                case {"do": "start", "env": dict()} if not client.kernel and len(descriptors) >= 3:
                     birth = self._start(client, request, descriptors)
                 case {"do": "status"}:
                     self._tell(client, self._status())
@@ -163,15 +189,14 @@ class Parent:
         self, client: _Client, request: dict[str, Any], descriptors: list[int]
     ) -> Birth | None:
         """Fork a kernel, or say why not; in the child, return what it was born to."""
-        if change := self._origin.change():
+        # One master's children are all alike, whatever is installed meanwhile.
+        if self._master is None and (change := self._origin.change()):
             self._retire()
             self._tell(client, {"stale": change})
             return None
-        wanted = request["env"]
-        for name, value in self._noted.items():
-            if wanted.get(name) != value and self._set_by_import.get(name) != wanted.get(name):
-                self._tell(client, {"refused": f"{name} was another when the libraries started"})
-                return None
+        if differing := self._differs(request["env"]):
+            self._tell(client, {"refused": f"{differing} was another at the libraries' import"})
+            return None
         self._used = time.time()
         try:
             pid = fork()
@@ -193,6 +218,14 @@ class Parent:
         self._tell(client, {"pid": pid}, [kernel.process])
         return None
 
+    def _differs(self, env: dict[str, str]) -> str | None:
+        """Return a variable that the libraries read at their import, and that is another now."""
+        settled = environment.at_import(dict.fromkeys(self._noted, ""))  # by the choice of place
+        for name, value in self._noted.items():
+            if name not in settled and env.get(name) not in (value, self._set_by_import.get(name)):
+                return name
+        return None
+
     def _hand_over(self, client: _Client, request: dict[str, Any], descriptors: list[int]) -> Birth:
         """In the child: keep what the kernel needs, and let go of what is the parent's."""
         self._selector.close()
@@ -204,7 +237,13 @@ class Parent:
             other.connection.close()
         noted = [name for name in self._noted if name not in self._set_by_import]
         return Birth(
-            request, descriptors, client.connection, client.process, self._set_by_import, noted
+            request,
+            descriptors[:3],
+            descriptors[3:],
+            client.connection,
+            client.process,
+            self._set_by_import,
+            noted,
         )
 
     def _note_end(self, kernel: _Kernel) -> None:
@@ -279,7 +318,7 @@ def main() -> None:
     birth = None
     try:
         _settle(place.open_log())
-        parent = Parent(place, given.libraries, given.idle)
+        parent = Parent(place, [_KERNEL, *given.libraries], idle=given.idle)
         parent.prepare()
         os.close(given.report)
         birth = parent.serve()

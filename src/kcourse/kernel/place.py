@@ -36,6 +36,8 @@ _CREDENTIALS = "3i"  # struct ucred: process, user and group id
 _BACKLOG = 128
 #: Room for a request with a large environment; the system may grant less.
 MAX_MESSAGE = 1 << 20
+#: How many open files go with a message at most.
+MAX_FILES = 8
 #: Files of one kind of parent end so.
 SOCKET, LOCK, LOG = ".socket", ".lock", ".log"
 
@@ -298,7 +300,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     Raises ``EOFError`` if the other end is gone, and ``ValueError`` for what is no message.
     """
     raw, descriptors, flags, _ = socket.recv_fds(
-        connection, MAX_MESSAGE, 4, socket.MSG_CMSG_CLOEXEC
+        connection, MAX_MESSAGE, MAX_FILES, socket.MSG_CMSG_CLOEXEC
     )
     if not raw:
         raise EOFError

@@ -67,6 +67,7 @@ class WarmProvisioner(LocalProvisioner):
 
     def _start_warm(self, cmd: list[str], kwargs: dict[str, Any]) -> Any:
         from kcourse.kernel import client
+        from kcourse.kernel.process import Request
 
         if unknown := kwargs.keys() - _KNOWN:
             raise Unavailable(f"it is asked for with {min(unknown)}")
@@ -81,7 +82,7 @@ class WarmProvisioner(LocalProvisioner):
             env["JPY_PARENT_PID"] = str(os.getpid())
         _require_importable(env, cwd)
         kind = client.Kind(interpreter, tuple(self.libraries), env, self.idle)
-        request = client.Request([*cmd], arguments, cwd, env, independent)
+        request = Request([*cmd], arguments, cwd, env, independent)
         streams = [
             _Stream(kwargs.get(name), default)
             for name, default in (("stdin", os.devnull), ("stdout", 1), ("stderr", 2))
