@@ -1,0 +1,180 @@
+"""Workers are forked by a server that works for one grader, knows no secret and ends with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+import sample_course as sample
+
+from kcourse import kernel
+from kcourse.grading.command import worker_server
+from kcourse.grading.course import Course
+from kcourse.grading.server import Server
+from kcourse.grading.session import Limits, Session, WorkerFailed, environment
+from kcourse.kernel.errors import Unavailable
+
+SECONDS = 60
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(["numpy"], environment(tmp_path), patience=SECONDS)
+
+
+def test_a_worker_is_a_child_of_the_server_and_answers(server: Server) -> None:
+    with server, Session(sample.LIMITS, server=server) as session:
+        session.wait_until_ready()
+        session.run_released("import os, sys\nassert 'numpy' in sys.modules")
+        assert server._process is not None
+        assert psutil.Process(session._process.pid).ppid() == server._process.pid
+
+
+def test_nothing_is_imported_until_a_worker_is_needed(server: Server) -> None:
+    with server:
+        assert server._process is None
+
+
+def test_a_worker_that_ends_by_itself_is_told_from_one_that_is_killed(server: Server) -> None:
+    ends = {
+        "os._exit(3)": "exit code 3",
+        "os.abort()": "SIGABRT",
+        "os.kill(os.getpid(), 9)": "SIGKILL",
+    }
+    with server:
+        for code, said in ends.items():
+            with Session(sample.LIMITS, server=server) as session:
+                session.wait_until_ready()
+                with pytest.raises(Exception, match=said):
+                    session.run(f"import os\n{code}", seconds=SECONDS)
+
+
+def test_no_process_and_no_folder_is_left(server: Server) -> None:
+    with server:
+        with Session(sample.LIMITS, server=server) as session:
+            session.wait_until_ready()
+            worker = psutil.Process(session._process.pid)
+        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+        process, folder = server._process, server._folder
+        assert process is not None
+        assert folder is not None
+    assert process.poll() is not None
+    assert not Path(folder.name).exists()
+
+
+def test_the_server_serves_its_own_grader_only(server: Server) -> None:
+    asking = textwrap.dedent(
+        """
+        import os, sys, time
+        from kcourse.kernel.place import Place
+        from kcourse.kernel.process import Request, ask
+        place = Place("workers", os.open(sys.argv[1], os.O_RDONLY))
+        nothing = os.open(os.devnull, os.O_RDWR)
+        try:
+            ask(place.connect(5), Request([], [], "/", {}), [nothing] * 5, time.monotonic() + 5)
+        except (EOFError, OSError) as error:
+            print("refused")
+        """
+    )
+    with server, Session(sample.LIMITS, server=server) as session:
+        session.wait_until_ready()
+        assert server._folder is not None
+        other = [sys.executable, "-c", asking, server._folder.name]
+        done = subprocess.run(other, capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
+
+
+def test_workers_and_server_end_with_a_grader_that_is_killed(tmp_path: Path) -> None:
+    grader = textwrap.dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from kcourse.grading.server import Server
+        from kcourse.grading.session import Limits, Session, environment
+        server = Server(["numpy"], environment(Path(sys.argv[1])), patience=60)
+        session = Session(Limits(start=60), server=server)
+        session.wait_until_ready()
+        print(server._process.pid, session._process.pid, flush=True)
+        session.run("while True: pass", seconds=600)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", grader, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        left = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
+    assert len(left) == 2
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=SECONDS)
+    _, alive = psutil.wait_procs(left, timeout=SECONDS)
+    assert not alive
+
+
+def test_a_server_that_was_killed_is_replaced(server: Server) -> None:
+    with server:
+        for _ in range(2):
+            with Session(sample.LIMITS, server=server) as session:
+                session.wait_until_ready()
+                assert server._process is not None
+                os.kill(server._process.pid, signal.SIGKILL)
+                server._process.wait(timeout=SECONDS)
+                assert not session.run("1", seconds=SECONDS).error  # the worker lives on
+
+
+def test_libraries_that_cannot_be_imported_are_the_graders_error(tmp_path: Path) -> None:
+    with (
+        Server(["no_such_library"], environment(tmp_path), patience=SECONDS) as broken,
+        pytest.raises(WorkerFailed, match="No module named 'no_such_library'"),
+    ):
+        Session(Limits(), server=broken)
+
+
+def test_the_server_was_started_with_nothing_of_the_graders_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADER_TOKEN", "secret-of-the-grader")
+    look = (
+        "import os\nstarted_with = open(f'/proc/{os.getppid()}/environ').read()\n"
+        "assert 'HOME=' in started_with and 'secret-of' not in started_with"
+    )
+    with server, Session(sample.LIMITS, server=server) as session:
+        session.wait_until_ready()
+        session.run_released(look)
+
+
+def test_the_server_imports_what_the_lessons_import_and_no_exercise() -> None:
+    assert {"tensorflow", "keras", "numpy"} < set(Course.installed().libraries())
+    look = (
+        "import sys\nassert not [name for name in sys.modules"
+        " if name.startswith(('kcourse.exercises.', 'kcourse.solutions'))]"
+    )
+    with (
+        worker_server(Course.installed(), sample.LIMITS) as real,
+        Session(sample.LIMITS, server=real) as session,
+    ):
+        session.wait_until_ready()
+        session.run_released(look + "\nassert 'tensorflow' in sys.modules")
+
+
+def test_where_nothing_can_be_forked_the_report_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sample.write(tmp_path / "class", {"ada": sample.notebook(), "bob": sample.notebook()})
+    forked = sample.grade_folder(folder)
+    monkeypatch.setenv("KCOURSE_WARM", "0")
+    assert kernel.switched_off()
+    assert sample.grade_folder(folder) == forked
+
+
+def test_unavailable_is_said_of_a_server_that_gives_no_worker(
+    server: Server, tmp_path: Path
+) -> None:
+    with server, pytest.raises(Unavailable, match="No such file"):
+        server.fork(tmp_path / "gone", {}, (), [os.open(os.devnull, os.O_RDWR)] * 5)
