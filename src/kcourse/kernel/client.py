@@ -91,8 +91,12 @@ def start(
 
 
 def prepare(kind: Kind, *, patience: float) -> None:
-    """Have a parent that is ready; raises ``Unavailable`` if there is none in time."""
+    """Have a parent that is ready, even if the last one failed not long ago.
+
+    Raises ``Unavailable`` if there is none within ``patience`` seconds.
+    """
     with kind.place() as where:
+        where.forgive()
         _reach(kind, where, time.monotonic() + patience).close()
 
 
@@ -108,13 +112,15 @@ def _reach(kind: Kind, where: Place, deadline: float) -> socket.socket:
                 raise
             if connection is not None:
                 return connection
-            if started is not None and started.has_ended():
-                started = None
-            if started is None:
-                if where.holder() is None:
-                    started = _Started(kind, where.name)
-                elif where.seconds_held() > _LONGEST_IMPORT:
+            if where.holder() is not None:
+                if where.seconds_held() > _LONGEST_IMPORT:
                     where.evict()
+            elif started is None or started.has_ended():
+                if why := where.failure():
+                    raise Unavailable(f"the parent process failed: {why}")
+                if started is not None:
+                    started.close()
+                started = _Started(kind, where.name)
             if time.monotonic() > deadline:
                 raise Unavailable("the libraries are still being imported for later kernels")
             time.sleep(0.02)
@@ -124,17 +130,17 @@ def _reach(kind: Kind, where: Place, deadline: float) -> socket.socket:
 
 
 class _Started:
-    """A parent that was just started, as long as it has not said that it cannot be one."""
+    """A parent that was just started, until it is ready or has ended."""
 
     def __init__(self, kind: Kind, name: str) -> None:
-        self._report, theirs = os.pipe()
+        self._alive, theirs = os.pipe()
         needed = environment.at_import(kind.env)
         try:
             subprocess.run(
                 [
                     *(kind.interpreter[0], "-Xfrozen_modules=off", *kind.interpreter[1:]),
                     *("-m", "kcourse.kernel", "--name", name, "--idle", str(kind.idle)),
-                    *("--report", str(theirs), *kind.libraries),
+                    *("--alive", str(theirs), *kind.libraries),
                 ],
                 # Nothing of this process that its kernels do not need.
                 env={"PATH": kind.env.get("PATH", os.defpath), **_runtime(), **needed},
@@ -151,21 +157,18 @@ class _Started:
             raise Unavailable(f"the parent process could not be started: {error}") from None
         finally:
             os.close(theirs)
-        os.set_blocking(self._report, False)
+        os.set_blocking(self._alive, False)
 
     def has_ended(self) -> bool:
-        """Whether it let another have its place; raises ``Unavailable`` if it failed."""
+        """Whether it is ready, has let another have its place, or has failed."""
         try:
-            said = os.read(self._report, 4096)
+            return not os.read(self._alive, 1)
         except BlockingIOError:
             return False
-        if said:
-            raise Unavailable(f"the parent process failed: {said.decode(errors='replace')}")
-        return True
 
     def close(self) -> None:
         """Hear no more of it."""
-        os.close(self._report)
+        os.close(self._alive)
 
 
 def _runtime() -> dict[str, str]:

@@ -305,7 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m kcourse.kernel")
     parser.add_argument("--name", required=True)
     parser.add_argument("--idle", type=float, required=True)
-    parser.add_argument("--report", type=int, required=True)
+    parser.add_argument("--alive", type=int, required=True)  # open as long as this gets ready
     parser.add_argument("libraries", nargs="*")
     given = parser.parse_args()
     if os.fork():  # whoever started this need not wait for its end
@@ -320,14 +320,14 @@ def main() -> None:
         _settle(place.open_log())
         parent = Parent(place, [_KERNEL, *given.libraries], idle=given.idle)
         parent.prepare()
-        os.close(given.report)
+        os.close(given.alive)
         birth = parent.serve()
     except BaseException as error:
         traceback.print_exc()
-        with contextlib.suppress(OSError):  # the report is closed once this listens
-            os.write(given.report, f"{type(error).__name__}: {error}".encode())
-    if birth is not None:
-        live(birth)
+        place.fail(f"{type(error).__name__}: {error}")
+    else:
+        if birth is not None:
+            live(birth)
     place.clear()
     os._exit(0)
 

@@ -39,7 +39,9 @@ MAX_MESSAGE = 1 << 20
 #: How many open files go with a message at most.
 MAX_FILES = 8
 #: Files of one kind of parent end so.
-SOCKET, LOCK, LOG = ".socket", ".lock", ".log"
+SOCKET, LOCK, LOG, FAILURE = ".socket", ".lock", ".log", ".failed"
+#: A parent that failed is not tried again for so many seconds.
+_RETRY_AFTER = 600.0
 
 
 def folder_path() -> Path:
@@ -197,6 +199,18 @@ class Place:
         found = self._stat(LOCK)
         return time.time() - found.st_mtime if found else 0.0
 
+    def failure(self) -> str | None:
+        """Return why the last parent failed, if that was not long ago."""
+        found = self._stat(FAILURE)
+        if found is None or time.time() - found.st_mtime > _RETRY_AFTER:
+            return None
+        with open(self._open(FAILURE, os.O_RDONLY), encoding="utf-8") as file:
+            return file.read()
+
+    def forgive(self) -> None:
+        """Let a parent be tried at once, although the last one failed."""
+        self._unlink(FAILURE)
+
     def evict(self) -> None:
         """Kill the parent, which does not answer, and clear its place; its kernels live on."""
         pid = self.holder()
@@ -217,6 +231,7 @@ class Place:
         """Take the lock for the life of this process; return whether it was free."""
         while True:
             lock = self._open(LOCK, os.O_RDWR | os.O_CREAT)
+            os.utime(lock)
             try:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -224,7 +239,6 @@ class Place:
                 return False
             found = self._stat(LOCK)
             if found is not None and os.path.samestat(found, os.fstat(lock)):
-                os.utime(lock)
                 self._lock = lock
                 return True
             os.close(lock)  # its last holder removed the file before this one was locked
@@ -237,7 +251,14 @@ class Place:
         listener.listen(_BACKLOG)
         listener.setblocking(False)
         self._bound = self._identity()
+        self.forgive()
         return listener
+
+    def fail(self, reason: str) -> None:
+        """Leave word of why there can be no parent."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with open(self._open(FAILURE, flags), "w", encoding="utf-8") as file:
+            file.write(reason)
 
     def is_ours(self) -> bool:
         """Whether the socket in the directory is still the one that ``listen`` made."""
