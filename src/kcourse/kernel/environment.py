@@ -21,6 +21,8 @@ _FAMILIES = (
     "LLVM_", "MALLOC_", "MATPLOTLIB", "MKL_", "MPL", "NPY_", "NUMPY_", "NVIDIA_", "OMP_",
     "ONEDNN_", "OPENBLAS_", "OPENSSL_", "PYTHON", "ROCM_", "TF_", "XLA_",
 )  # fmt: skip
+#: Those of them that people set in a notebook's first cell.
+READ_FROM_C = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 _NAMES = frozenset(
     {
         "HOME",

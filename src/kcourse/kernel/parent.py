@@ -88,7 +88,8 @@ class Parent:
         self._wakeup = _signals()
         self._clients: set[_Client] = set()
         self._kernels: set[_Kernel] = set()
-        self._started = self._used = time.time()
+        self._started = time.time()
+        self._used = time.monotonic()
 
     def prepare(self) -> None:
         """Import the libraries, then listen."""
@@ -107,7 +108,7 @@ class Parent:
             self._selector.register(
                 os.pidfd_open(self._master), selectors.EVENT_READ, self._end_with_master
             )
-        self._used = time.time()
+        self._used = time.monotonic()
 
     def serve(self) -> Birth | None:
         """Answer until there is nothing left to do; in a child, return what it was born to."""
@@ -122,7 +123,7 @@ class Parent:
         return None
 
     def _is_idle(self) -> bool:
-        return not self._kernels and time.time() - self._used > self._idle
+        return not self._kernels and time.monotonic() - self._used > self._idle
 
     def _retire(self) -> None:
         """Give up the place, so that the next kernel gets another parent."""
@@ -136,7 +137,8 @@ class Parent:
 
     def _end_with_master(self) -> None:
         for kernel in self._kernels:
-            signal.pidfd_send_signal(kernel.process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(kernel.process, signal.SIGKILL)
         self._place.clear()
         os._exit(0)
 
@@ -189,6 +191,9 @@ class Parent:
         self, client: _Client, request: dict[str, Any], descriptors: list[int]
     ) -> Birth | None:
         """Fork a kernel, or say why not; in the child, return what it was born to."""
+        if self._listener is None:
+            self._tell(client, {"stale": "the place has been given up"})
+            return None
         # One master's children are all alike, whatever is installed meanwhile.
         if self._master is None and (change := self._origin.change()):
             self._retire()
@@ -197,7 +202,7 @@ class Parent:
         if differing := self._differs(request["env"]):
             self._tell(client, {"refused": f"{differing} was another at the libraries' import"})
             return None
-        self._used = time.time()
+        self._used = time.monotonic()
         try:
             pid = fork()
         except NotForkable as error:
@@ -230,12 +235,13 @@ class Parent:
         """In the child: keep what the kernel needs, and let go of what is the parent's."""
         self._selector.close()
         self._wakeup.close()
-        assert self._listener is not None
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
         self._place.close()
         for other in self._clients - {client}:
             other.connection.close()
         noted = [name for name in self._noted if name not in self._set_by_import]
+        noted += environment.READ_FROM_C
         return Birth(
             request,
             descriptors[:3],
@@ -252,7 +258,7 @@ class Parent:
         if info is None:
             return
         kernel.ended = True
-        self._used = time.time()
+        self._used = time.monotonic()
         self._selector.unregister(kernel.process)
         code = info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
         if kernel.client is not None:
@@ -290,7 +296,6 @@ class Parent:
             "python": sys.executable,
             "libraries": self._libraries,
             "started": self._started,
-            "used": self._used,
             "idle": self._idle,
             "stale": self._origin.change(),
             "kernels": [
@@ -315,7 +320,7 @@ def main() -> None:
     place = Place(given.name)
     if not place.acquire():
         os._exit(0)
-    birth = None
+    own, birth = os.getpid(), None
     try:
         _settle(place.open_log())
         parent = Parent(place, [_KERNEL, *given.libraries], idle=given.idle)
@@ -324,6 +329,8 @@ def main() -> None:
         birth = parent.serve()
     except BaseException as error:
         traceback.print_exc()
+        if os.getpid() != own:  # a child: what is in the place is not its to clear
+            os._exit(1)
         place.fail(f"{type(error).__name__}: {error}")
     else:
         if birth is not None:

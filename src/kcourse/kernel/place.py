@@ -323,9 +323,14 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     raw, descriptors, flags, _ = socket.recv_fds(
         connection, MAX_MESSAGE, MAX_FILES, socket.MSG_CMSG_CLOEXEC
     )
-    if not raw:
-        raise EOFError
-    message = json.loads(raw)
-    if not isinstance(message, dict) or flags & socket.MSG_TRUNC:
-        raise ValueError("a message is no JSON object")
+    try:
+        if not raw:
+            raise EOFError
+        message = json.loads(raw)
+        if not isinstance(message, dict) or flags & socket.MSG_TRUNC:
+            raise ValueError("a message is no JSON object")
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
     return message, descriptors
