@@ -8,10 +8,13 @@ import socket
 import subprocess
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import kernels
+import psutil
 import pytest
-from serving import SECONDS, command, environment, served
+from serving import SECONDS, Served, command, environment, leave_nothing, runtime, served
 
 from kcourse import lab
 from kcourse.workspace import Workspace
@@ -19,14 +22,17 @@ from kcourse.workspace import Workspace
 
 def learn(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``kcourse learn`` that is expected to end by itself."""
-    return subprocess.run(
-        command("learn", *arguments),
-        cwd=folder,
-        env={**environment(folder / "home"), **variables},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=SECONDS,
-    )
+    try:
+        return subprocess.run(
+            command("learn", *arguments),
+            cwd=folder,
+            env=environment(folder / "home", **variables),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=SECONDS,
+        )
+    finally:
+        leave_nothing(folder / "home")
 
 
 def test_server_answers_at_the_printed_address_and_ends_with_ctrl_c(tmp_path: Path) -> None:
@@ -50,6 +56,50 @@ def test_server_answers_at_the_printed_address_and_ends_with_ctrl_c(tmp_path: Pa
         "No browser can be opened from here.",
         "Press Ctrl+C here to end JupyterLab.",
     ]
+
+
+def test_kernels_are_warm_from_the_first_one_on_and_end_with_ctrl_c_but_their_parent_stays(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path, "--no-browser") as running:
+        kernels.until(lambda: any(parent["ready"] for parent in _status(running)["parents"]))
+        for _ in range(2):
+            running.api.start_kernel()
+        (parent,) = _status(running)["parents"]
+        assert len(parent["kernels"]) == 2
+        processes = [psutil.Process(kernel["pid"]) for kernel in parent["kernels"]]
+        assert running.interrupt() == 0
+        assert not any(process.is_running() for process in processes)
+        (parent_then,) = _status(running)["parents"]
+        assert parent_then["pid"] == parent["pid"]
+    assert "ordinary way" not in running.log.read_text(encoding="utf-8")
+
+
+def test_why_kernels_are_not_warm_is_told_once_in_a_sentence(tmp_path: Path) -> None:
+    environment(tmp_path / "home")
+    open_to_others = runtime(tmp_path / "home") / "kcourse"
+    open_to_others.mkdir()
+    open_to_others.chmod(0o755)
+    with served(tmp_path, "--no-browser") as running:
+        for _ in range(2):
+            running.api.start_kernel()
+        assert len(running.api.kernels()) == 2
+        kernels.until(lambda: "ordinary way" in running.log.read_text(encoding="utf-8"))
+        assert running.interrupt() == 0
+    assert running.log.read_text(encoding="utf-8").splitlines() == [
+        "Press Ctrl+C here to end JupyterLab.",
+        f"This kernel starts the ordinary way, not warm: {open_to_others} does not belong to "
+        "this user alone.",
+    ]
+
+
+def test_without_warm_kernels_no_parent_is_started_and_nothing_is_told(tmp_path: Path) -> None:
+    with served(tmp_path, "--no-browser", KCOURSE_WARM="0") as running:
+        running.api.start_kernel()
+        assert kernels.processes(runtime(tmp_path / "home")) == []
+        assert running.interrupt() == 0
+    log = running.log.read_text(encoding="utf-8")
+    assert log.splitlines() == ["Press Ctrl+C here to end JupyterLab."]
 
 
 def test_termination_ends_the_server_too_and_without_a_port_the_next_free_one_is_taken(
@@ -144,6 +194,17 @@ def test_terminals_in_jupyterlab_find_the_command(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", "/usr/bin")
     first = lab._environment()["PATH"].split(os.pathsep)[0]
     assert (Path(first) / "kcourse").exists()
+
+
+def _status(running: Served) -> Any:
+    """Return what ``kcourse kernel status`` says to the learner."""
+    done = subprocess.run(
+        command("kernel", "status", "--json"),
+        env=environment(running.log.parent / "home"),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
 
 def _refuses_connections(host: str | None, port: int | None) -> bool:

@@ -28,7 +28,8 @@ class _Commands(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             near = difflib.get_close_matches(args[0], self.commands, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "`kcourse --help` lists the commands."
+            lists = f"`{ctx.command_path} --help` lists the commands."
+            hint = f"Did you mean {near[0]!r}?" if near else lists
             raise click.UsageError(f"There is no command {args[0]!r}. {hint}") from error
 
 
@@ -164,7 +165,7 @@ def verify(notebooks: tuple[Path, ...], **options: Any) -> None:
     sys.exit(verification.verify(notebooks, **options))
 
 
-@kcourse.group("kernel")
+@kcourse.group("kernel", cls=_Commands)
 def kernels() -> None:
     """Warm kernels: a parent process that has TensorFlow imported and forks ready kernels."""
 
@@ -172,7 +173,7 @@ def kernels() -> None:
 @kernels.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def kernel_status(as_json: bool) -> None:
-    """Show which parent processes run, and why the last kernel was not warm, if so."""
+    """Show which parent processes run, and why a kernel was not warm."""
     from kcourse.kernel import command
 
     sys.exit(command.status(as_json=as_json))
@@ -180,7 +181,7 @@ def kernel_status(as_json: bool) -> None:
 
 @kernels.command("start")
 def kernel_start() -> None:
-    """Start the parent process now, so that the first kernel is warm too."""
+    """Start the parent process, so that the first kernel is warm too."""
     from kcourse.kernel import command
 
     sys.exit(command.start())
@@ -189,7 +190,10 @@ def kernel_start() -> None:
 @kernels.command("stop")
 @click.option("--json", "as_json", is_flag=True, help="Print what was stopped as JSON.")
 def kernel_stop(as_json: bool) -> None:
-    """Stop your parent processes; kernels run on, and the next one starts a new parent."""
+    """Stop your parent processes; their kernels run on.
+
+    The next kernel starts a new parent process.
+    """
     from kcourse.kernel import command
 
     sys.exit(command.stop(as_json=as_json))
@@ -215,10 +219,14 @@ def main() -> None:
 def run(command: click.Command, name: str) -> None:
     """Run a command and exit; every known failure is one line, after ``name``, and a code."""
     try:
-        result = command.main(standalone_mode=False)
+        result = command.main(prog_name=name, standalone_mode=False)
     except KcourseError as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:  # its message is a page
+        group = error.ctx.command_path if error.ctx else name
+        click.echo(f"{name}: A command is missing. `{group} --help` lists them.", err=True)
+        sys.exit(2)
     except click.ClickException as error:
         click.echo(f"{name}: {' '.join(error.format_message().split())}", err=True)
         sys.exit(2)

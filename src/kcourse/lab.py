@@ -35,6 +35,8 @@ from kcourse.kernel.errors import Unavailable
 from kcourse.workspace import Workspace
 
 _START = "lab/tree/start.ipynb"
+#: How the provisioner's one warning begins: why a kernel was not warm, once for each reason.
+_NOT_WARM = "This kernel starts the ordinary way"
 #: Long enough for JupyterLab to end all kernels.
 _SECONDS_TO_STOP = 20
 
@@ -136,13 +138,19 @@ class _Server:
             self._process.wait()
 
     def _follow_log(self) -> None:
-        """Pass on errors, and warnings until it is up: those are about the learner's settings."""
+        """Pass on errors, and warnings until it is up: those are about the learner's settings.
+
+        Later ones are JupyterLab's own affairs, but for the one that explains a slow start.
+        """
         shown = True
         for line in self._process.stderr or ():
             if line.strip():
                 self._last_line = line.strip()
             if level := re.match(r"\[([DIWEC]) ", line):
                 shown = level[1] == "E" or (level[1] == "W" and not self._is_up)
+                if level[1] == "W" and (reason := line.find(_NOT_WARM)) > 0:
+                    sys.stderr.write(line[reason:])  # for a learner it is a sentence, not a log
+                    shown = False
             if shown:
                 sys.stderr.write(line)
 

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+#: JupyterLab's start and TensorFlow's import, on a slow machine with much else to do.
+_PATIENCE = 120_000
 _OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,3 +39,11 @@ def browser_page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(browser_page: Page) -> Page:
+    """A page that waits long enough for a kernel to start."""
+    browser_page.set_default_timeout(_PATIENCE)
+    expect.set_options(timeout=_PATIENCE)
+    return browser_page

@@ -8,61 +8,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, Response, expect
+from jupyter_page import code_cell, open_lesson, photograph, run, write
+from playwright.sync_api import Page, expect
 from serving import served
 
 from kcourse import exercises, journal, lessons, solutions
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-#: JupyterLab's start and TensorFlow's import, on a slow machine with much else to do.
-PATIENCE = 120_000
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def page(browser_page: Page) -> Page:
-    """A page that waits long enough for a kernel to start."""
-    browser_page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    return browser_page
-
-
-def photograph(page: Page, name: str) -> None:
-    page.screenshot(path=SCREENSHOTS / f"jupyterlab-{name}.png")
-
-
-def code_cell(page: Page, pattern: str) -> Locator:
-    """The code cell of the open notebook that has a line of source like this."""
-    cells = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
-    line = page.locator(".cm-line").filter(has_text=re.compile(rf"^{pattern}$"))
-    return cells.filter(has=line).first
-
-
-def open_lesson(page: Page, lesson: lessons.Lesson) -> None:
-    """Follow the link and wait for the kernel: without one JupyterLab runs nothing, in silence."""
-
-    def starts_kernel(response: Response) -> bool:
-        return "/api/sessions" in response.url and response.request.method == "POST"
-
-    with page.expect_response(starts_kernel):
-        page.get_by_role("link", name=lesson.title).last.click()
-    expect(page.get_by_role("heading", name=lesson.title, level=1)).to_be_visible()
-    expect(page.get_by_role("button", name="| Idle")).to_be_visible()
-
-
-def run(page: Page, cell: Locator) -> None:
-    """Run a cell; those after it wait in the kernel's queue."""
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-
-
-def write(page: Page, cell: Locator, source: str) -> None:
-    """Put ``source`` in the place of what the cell holds."""
-    cell.locator(".cm-content").click()
-    page.keyboard.press("ControlOrMeta+a")
-    page.keyboard.insert_text(source)
 
 
 def test_start_page_leads_to_a_lesson_where_a_wrong_and_a_right_answer_are_told_apart(

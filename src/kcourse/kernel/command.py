@@ -22,12 +22,12 @@ _LONGEST_START = 120.0
 def status(*, as_json: bool) -> int:
     """Print which parents run, and why the last kernel was not warm, if so."""
     why = kernel.switched_off()
-    parents = [] if why else _parents()
+    parents = _parents()
     if as_json:
         result = {"switched_off": why, "parents": parents, "fallback": fallback.last()}
         click.echo(json.dumps(result, indent=2))
         return 0
-    for line in [f"Warm kernels are off: {why}."] if why else _lines(parents):
+    for line in _lines(parents):
         click.echo(line)
     return 0
 
@@ -39,26 +39,26 @@ def start() -> int:
     try:
         prepare()
     except Unavailable as error:
-        raise KcourseError(f"Kernels start the ordinary way: {error}.", exit_code=1) from None
+        raise _ordinary(error) from None
     return status(as_json=False)
 
 
 def stop(*, as_json: bool) -> int:
     """Stop all parents; kernels that were forked by them run on."""
-    from kcourse.kernel import client
-
     stopped = []
-    if not kernel.switched_off():
-        for parent in _parents():
-            kernels = client.stop(parent["name"])
-            stopped.append({"pid": parent["pid"], "killed": kernels is None, "kernels": kernels})
+    for parent in _parents():
+        from kcourse.kernel import client  # not before: it needs what parents need
+
+        kernels = client.stop(parent["name"])
+        stopped.append({"pid": parent["pid"], "killed": kernels is None, "kernels": kernels})
     if as_json:
         click.echo(json.dumps({"stopped": stopped}, indent=2))
         return 0
     for one in stopped:
         how = "did not answer and was killed" if one["killed"] else "was stopped"
-        runs_on = f"; {_count(one['kernels'], 'kernel')} of it run on" if one["kernels"] else ""
-        click.echo(f"The parent process {one['pid']} {how}{runs_on}.")
+        if number := one["kernels"]:
+            how += f"; {_count(number, 'kernel')} of it {'runs' if number == 1 else 'run'} on"
+        click.echo(f"The parent process {one['pid']} {how}.")
     if not stopped:
         click.echo("There was no parent process to stop.")
     return 0
@@ -72,24 +72,40 @@ def prepare(env: Mapping[str, str] = os.environ) -> None:
 
 
 def finding() -> str:
-    """Return what the doctor says: whether the next kernel will be warm, and if not, why."""
-    if why := kernel.switched_off():
-        return f"off, kernels start the ordinary way: {why}"
-    lines = _lines(_parents())
-    return " ".join(lines)
+    """Return what the doctor says: whether the next kernel will be warm, and if not, why.
+
+    Whatever it is, it is no fault of the machine: kernels start, only later.
+    """
+    try:
+        return " ".join(_lines(_parents()))
+    except KcourseError as error:
+        return str(error)
 
 
 def _parents() -> list[dict[str, Any]]:
-    from kcourse.kernel import client
+    """Return the parents that run, even if warm kernels were switched off since."""
+    if not hasattr(os, "pidfd_open"):  # they could be neither started nor found
+        return []
+    from kcourse.kernel import client, place
 
     try:
+        os.close(place.open_folder())  # or else the first kernel says that it cannot be
         return client.parents()
     except Unavailable as error:
-        raise KcourseError(f"Kernels start the ordinary way: {error}.", exit_code=1) from None
+        if kernel.switched_off():
+            return []
+        raise _ordinary(error) from None
+
+
+def _ordinary(error: Unavailable) -> KcourseError:
+    why = " ".join(str(error).split())  # it may be what a library said, over many lines
+    return KcourseError(f"Kernels start the ordinary way: {why}.", exit_code=1)
 
 
 def _lines(parents: list[dict[str, Any]]) -> list[str]:
     lines = [_line(parent) for parent in parents]
+    if why := kernel.switched_off():
+        return [f"Warm kernels are off: {why}.", *lines]
     if not lines:
         lines.append("No parent process runs; the first kernel starts one.")
     if last := fallback.last():
