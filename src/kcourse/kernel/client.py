@@ -95,9 +95,19 @@ def prepare(kind: Kind, *, patience: float) -> None:
 
     Raises ``Unavailable`` if there is none within ``patience`` seconds.
     """
+    deadline = time.monotonic() + patience
     with kind.place() as where:
         where.forgive()
-        _reach(kind, where, time.monotonic() + patience).close()
+        while time.monotonic() < deadline:
+            _reach(kind, where, deadline).close()
+            status = _talk(where, {"do": "status"})
+            if status is None:
+                where.evict()
+            elif status["stale"]:
+                _talk(where, {"do": "stop"})
+            else:
+                return
+    raise Unavailable("the parent process does not answer")
 
 
 def _reach(kind: Kind, where: Place, deadline: float) -> socket.socket:
@@ -183,7 +193,7 @@ def _runtime() -> dict[str, str]:
 def parents() -> list[dict[str, Any]]:
     """Return the status of every parent of this user that answers, and the pids of the others."""
     found = []
-    for name in place.places():
+    for name in place.names():
         with Place(name) as where:
             pid = where.holder()
             if pid is None:
@@ -194,6 +204,16 @@ def parents() -> list[dict[str, Any]]:
                 known = {"name": name, "pid": pid, "ready": status is not None, "memory": memory}
                 found.append(known | (status or {}))
     return found
+
+
+def failures() -> list[str]:
+    """Return why parents failed that are not tried again for now."""
+    reasons = []
+    for name in place.names(place.FAILURE):
+        with Place(name) as where:
+            if (why := where.failure()) and where.holder() is None:
+                reasons.append(why)
+    return reasons
 
 
 def stop(name: str) -> int | None:

@@ -22,12 +22,17 @@ _LONGEST_START = 120.0
 def status(*, as_json: bool) -> int:
     """Print which parents run, and why the last kernel was not warm, if so."""
     why = kernel.switched_off()
-    parents = _parents()
+    parents, failures = _parents(), _failures()
     if as_json:
-        result = {"switched_off": why, "parents": parents, "fallback": fallback.last()}
+        result = {
+            "switched_off": why,
+            "parents": parents,
+            "failures": failures,
+            "fallback": fallback.last(),
+        }
         click.echo(json.dumps(result, indent=2))
         return 0
-    for line in _lines(parents):
+    for line in _lines(parents, failures):
         click.echo(line)
     return 0
 
@@ -77,7 +82,7 @@ def finding() -> str:
     Whatever it is, it is no fault of the machine: kernels start, only later.
     """
     try:
-        return " ".join(_lines(_parents()))
+        return " ".join(_lines(_parents(), _failures()))
     except KcourseError as error:
         return str(error)
 
@@ -102,8 +107,21 @@ def _ordinary(error: Unavailable) -> KcourseError:
     return KcourseError(f"Kernels start the ordinary way: {why}.", exit_code=1)
 
 
-def _lines(parents: list[dict[str, Any]]) -> list[str]:
+def _failures() -> list[str]:
+    if kernel.switched_off():
+        return []
+    from kcourse.kernel import client
+
+    return client.failures()
+
+
+def _lines(parents: list[dict[str, Any]], failures: list[str]) -> list[str]:
     lines = [_line(parent) for parent in parents]
+    lines += [
+        f"A parent process failed: {why}. Kernels start the ordinary way for ten minutes, or until "
+        "`kcourse kernel start` succeeds."
+        for why in failures
+    ]
     if why := kernel.switched_off():
         return [f"Warm kernels are off: {why}.", *lines]
     if not lines:

@@ -5,9 +5,11 @@ answer until it is idle, stale or told to stop. It then gives up its place at on
 on how its last kernels end. It runs no op, has no thread of its own, and waits in one place.
 
 A request is one JSON object over a connection that stays open for the life of the kernel:
-``{"do": "start", …}`` with three or more open files. The answers: ``{"pid": …}`` with a pidfd, from
-here; ``{"ready": true}`` or ``{"refused": why}``, from the child; ``{"exit": code}``, from here.
-A kernel is reaped when its connection is closed, so its process id stays valid until then.
+``{"do": "start", …}`` with three or more open files. The answers: ``{"pid": …}`` with a pidfd,
+from here; ``{"ready": true}`` or ``{"refused": why}``, from the child; ``{"exit": code}``, from
+here. The requester says ``{"do": "keep"}`` once it has what it needs; a kernel that it gave up
+before is killed. A kernel that ended is reaped when its connection is closed, so that its process
+id is valid until then.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ class _Kernel:
     process: int
     client: _Client | None
     started: float = field(default_factory=time.time)
+    kept: bool = False
     ended: bool = False
 
 
@@ -173,6 +176,8 @@ class Parent:
             match request:
                 case {"do": "start", "env": dict()} if not client.kernel and len(descriptors) >= 3:
                     birth = self._start(client, request, descriptors)
+                case {"do": "keep"} if client.kernel:
+                    client.kernel.kept = True
                 case {"do": "status"}:
                     self._tell(client, self._status())
                 case {"do": "stop"}:
@@ -278,7 +283,7 @@ class Parent:
             self._forget(client)
 
     def _forget(self, client: _Client) -> None:
-        """Close a connection; its kernel, if it has one, ends by itself with who started it."""
+        """Close a connection; its kernel, if it was kept, ends by itself with who started it."""
         if client not in self._clients:
             return
         self._clients.remove(client)
@@ -287,6 +292,8 @@ class Parent:
         os.close(client.process)
         if client.kernel is not None:
             client.kernel.client = None
+            if not client.kernel.kept:
+                signal.pidfd_send_signal(client.kernel.process, signal.SIGKILL)
             self._reap(client.kernel)
 
     def _status(self) -> dict[str, Any]:
@@ -294,7 +301,7 @@ class Parent:
         return {
             "pid": os.getpid(),
             "python": sys.executable,
-            "libraries": self._libraries,
+            "libraries": [name for name in self._libraries if name != _KERNEL],
             "started": self._started,
             "idle": self._idle,
             "stale": self._origin.change(),

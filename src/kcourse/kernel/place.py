@@ -61,7 +61,8 @@ def open_folder() -> int:
     """
     path = folder_path()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700, parents=True)
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise Unavailable(f"{path} cannot be used: {error.strerror}") from None
@@ -164,9 +165,17 @@ class Place:
         if found.st_uid != os.getuid():
             raise Unavailable(f"{self.path} belongs to another user")
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        deadline = time.monotonic() + seconds
         try:
             connection.settimeout(max(seconds, 0.01))
-            connection.connect(self._address)
+            while True:
+                try:
+                    connection.connect(self._address)
+                    break
+                except BlockingIOError:  # as many as may wait do so already
+                    if time.monotonic() > deadline:
+                        raise TimeoutError from None
+                    time.sleep(0.02)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
             if Peer.of(connection).uid != os.getuid():
                 raise Unavailable(f"another user listens on {self.path}")
@@ -303,10 +312,10 @@ class Place:
             os.unlink(f"{self.name}{ending}", dir_fd=self._folder)
 
 
-def places() -> list[str]:
-    """Return the names of the parents that may be there, by their locks."""
+def names(ending: str = LOCK) -> list[str]:
+    """Return the names of parents by what they left in the private directory."""
     with contextlib.suppress(FileNotFoundError):
-        return sorted(path.stem for path in folder_path().iterdir() if path.suffix == LOCK)
+        return sorted(path.stem for path in folder_path().iterdir() if path.suffix == ending)
     return []
 
 

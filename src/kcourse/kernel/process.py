@@ -69,6 +69,7 @@ def ask(
                     raise Unavailable(f"the new process ended with code {code}")
                 case _:
                     raise ValueError(f"its answer was {answer!r:.200}")
+        send(connection, {"do": "keep"})
         connection.setblocking(False)
         return process
     except BaseException:
