@@ -36,6 +36,7 @@ _NAMES = frozenset(
 #: Set anew in each kernel, or without effect on one: no reason for another parent.
 _APPLIED = frozenset(
     {
+        "DISPLAY",
         "JPY_INTERRUPT_EVENT",
         "JPY_PARENT_PID",
         "MPLBACKEND",

@@ -37,8 +37,18 @@ from kcourse.kernel.preloading import Origin, fork, name_process, preload, requi
 
 #: How often a parent looks whether it is still found by its socket, in seconds.
 _TICK = 5.0
-#: What every kernel is made of, whatever libraries are asked for.
-_KERNEL = "kcourse.kernel.app"
+#: What every kernel imports as it starts, whatever libraries are asked for.
+_KERNEL = (
+    "kcourse.kernel.app",
+    "ipykernel.debugger",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
+    "tornado.platform.asyncio",
+    "tornado.queues",
+)
 
 
 @dataclass(eq=False)
@@ -301,7 +311,7 @@ class Parent:
         return {
             "pid": os.getpid(),
             "python": sys.executable,
-            "libraries": [name for name in self._libraries if name != _KERNEL],
+            "libraries": [name for name in self._libraries if name not in _KERNEL],
             "started": self._started,
             "idle": self._idle,
             "stale": self._origin.change(),
@@ -330,7 +340,7 @@ def main() -> None:
     own, birth = os.getpid(), None
     try:
         _settle(place.open_log())
-        parent = Parent(place, [_KERNEL, *given.libraries], idle=given.idle)
+        parent = Parent(place, [*_KERNEL, *given.libraries], idle=given.idle)
         parent.prepare()
         os.close(given.alive)
         birth = parent.serve()
