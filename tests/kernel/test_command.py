@@ -69,6 +69,7 @@ def test_without_a_parent_there_is_none_to_show_and_none_to_stop(
     assert parsed(kcourse("kernel", "status", "--json")) == {
         "switched_off": None,
         "parents": [],
+        "failures": [],
         "fallback": None,
     }
     assert kcourse("kernel", "stop") == (0, "There was no parent process to stop.\n", "")
@@ -206,6 +207,24 @@ def test_a_library_that_cannot_be_imported_is_told_in_one_line(
     assert client.parents() == []
 
 
+def test_a_parent_that_failed_is_told_until_another_one_starts(
+    runtime: Path, kcourse: Kcourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = runtime.parent / "broken_library.py"
+    broken.write_text("raise ImportError('it is broken')")
+    monkeypatch.setenv("PYTHONPATH", str(broken.parent))
+    let_start_import(("broken_library",), monkeypatch)
+    assert_one_line(kcourse("kernel", "start"), 1, "it is broken")
+    told = "A parent process failed: ImportError: it is broken."
+    assert told in kcourse("kernel", "status")[1]
+    assert parsed(kcourse("kernel", "status", "--json"))["failures"] == [told[25:-1]]
+
+    broken.write_text("")
+
+    assert "is ready" in kcourse("kernel", "start")[1]
+    assert told not in kcourse("kernel", "status")[1]
+
+
 def test_switched_off_is_told_and_nothing_is_started_but_what_runs_can_be_stopped(
     runtime: Path, kcourse: Kcourse, light: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +235,7 @@ def test_switched_off_is_told_and_nothing_is_started_but_what_runs_can_be_stoppe
     assert status == {
         "switched_off": "KCOURSE_WARM=0 is set",
         "parents": [],
+        "failures": [],
         "fallback": None,
     }
     assert_one_line(
