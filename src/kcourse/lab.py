@@ -32,11 +32,10 @@ from kcourse import workspace as workspaces
 from kcourse.errors import KcourseError
 from kcourse.kernel.command import prepare
 from kcourse.kernel.errors import Unavailable
+from kcourse.kernel.fallback import NOT_WARM
 from kcourse.workspace import Workspace
 
 _START = "lab/tree/start.ipynb"
-#: How the provisioner's one warning begins: why a kernel was not warm, once for each reason.
-_NOT_WARM = "This kernel starts the ordinary way"
 #: Long enough for JupyterLab to end all kernels.
 _SECONDS_TO_STOP = 20
 
@@ -148,7 +147,7 @@ class _Server:
                 self._last_line = line.strip()
             if level := re.match(r"\[([DIWEC]) ", line):
                 shown = level[1] == "E" or (level[1] == "W" and not self._is_up)
-                if level[1] == "W" and (reason := line.find(_NOT_WARM)) > 0:
+                if level[1] == "W" and (reason := line.find(NOT_WARM)) > 0:
                     sys.stderr.write(line[reason:])  # for a learner it is a sentence, not a log
                     shown = False
             if shown:

@@ -11,6 +11,8 @@ from typing import Any
 
 from kcourse.files import write_text
 
+#: How the one warning begins; ``kcourse learn`` knows it by that.
+NOT_WARM = "This kernel starts the ordinary way"
 _FILE = "fallback.json"
 _reported: set[str] = set()
 
@@ -19,7 +21,7 @@ def report(reason: str, log: Logger | Any) -> None:
     """Log the reason, once a process, and keep it."""
     if reason not in _reported:
         _reported.add(reason)
-        log.warning("This kernel starts the ordinary way, not warm: %s.", reason)
+        log.warning("%s, not warm: %s.", NOT_WARM, reason)
     note = {"when": datetime.now().isoformat(" ", "seconds"), "reason": reason}
     with contextlib.suppress(Exception):  # it may be the directory that is out of order
         from kcourse.kernel import place
