@@ -17,9 +17,11 @@ import psutil
 
 from kcourse.kernel import IDLE, LIBRARIES, PATIENCE, environment, place
 from kcourse.kernel.errors import Unavailable
-from kcourse.kernel.place import Place, receive, send
+from kcourse.kernel.place import Peer, Place, receive, send
 from kcourse.kernel.process import Request, Stale, WarmProcess, ask
 
+#: A parent that had fewer seconds to answer may be well.
+_FAIR = 1.0
 #: A parent that is not ready after so many seconds hangs.
 _LONGEST_IMPORT = 120.0
 _LAUNCHER = "ipykernel_launcher"
@@ -69,13 +71,16 @@ def start(
     with kind.place() as where:
         while True:
             connection = _reach(kind, where, deadline)
+            asked = time.monotonic()
             try:
                 return ask(connection, request, streams, deadline)
             except Stale:
                 connection.close()
             except TimeoutError:
+                silent = Peer.of(connection).pid
                 connection.close()
-                where.evict()
+                if time.monotonic() - asked > _FAIR:
+                    where.evict(silent)
                 raise Unavailable(
                     f"the parent process did not answer within {patience:g} s"
                 ) from None
@@ -113,6 +118,7 @@ def prepare(kind: Kind, *, patience: float) -> None:
 def _reach(kind: Kind, where: Place, deadline: float) -> socket.socket:
     """Connect to the parent, which is started first if there is none."""
     started: _Started | None = None
+    deaths = 0
     try:
         while True:
             try:
@@ -130,6 +136,11 @@ def _reach(kind: Kind, where: Place, deadline: float) -> socket.socket:
                     raise Unavailable(f"the parent process failed: {why}")
                 if started is not None:
                     started.close()
+                    started = None
+                    deaths += 1
+                if deaths > 1:  # once may be chance: it had let one that failed go first
+                    where.fail("it ended while it imported the libraries")
+                    continue
                 started = _Started(kind, where.name)
             if time.monotonic() > deadline:
                 raise Unavailable("the libraries are still being imported for later kernels")

@@ -161,6 +161,9 @@ class Parent:
             connection, _ = self._listener.accept()
         except BlockingIOError:
             return
+        except OSError:  # no more files can be open: another parent can have some
+            self._retire()
+            return
         peer = Peer.of(connection)
         if peer.uid != os.getuid() or self._master not in (None, peer.pid):
             connection.close()
@@ -341,14 +344,17 @@ def main() -> None:
     try:
         _settle(place.open_log())
         parent = Parent(place, [*_KERNEL, *given.libraries], idle=given.idle)
-        parent.prepare()
+        try:
+            parent.prepare()
+        except BaseException as error:  # the next one would fail in the same way
+            place.fail(f"{type(error).__name__}: {error}")
+            raise
         os.close(given.alive)
         birth = parent.serve()
-    except BaseException as error:
+    except BaseException:
         traceback.print_exc()
         if os.getpid() != own:  # a child: what is in the place is not its to clear
             os._exit(1)
-        place.fail(f"{type(error).__name__}: {error}")
     else:
         if birth is not None:
             live(birth)

@@ -127,7 +127,7 @@ class Place:
         self.name = name
         self._folder = open_folder() if folder is None else folder
         self._lock: int | None = None
-        self._bound: tuple[int, int] | None = None
+        self._bound: tuple[int, int, int] | None = None
 
     def close(self) -> None:
         """Close what is open here, which gives up the lock if it is held."""
@@ -185,6 +185,9 @@ class Place:
         except TimeoutError:
             connection.close()
             raise Unavailable("the parent process takes no connection") from None
+        except OSError as error:
+            connection.close()
+            raise Unavailable(f"{self.path} takes no connection: {error.strerror}") from None
         except BaseException:
             connection.close()
             raise
@@ -220,9 +223,14 @@ class Place:
         """Let a parent be tried at once, although the last one failed."""
         self._unlink(FAILURE)
 
-    def evict(self) -> None:
-        """Kill the parent, which does not answer, and clear its place; its kernels live on."""
+    def evict(self, silent: int | None = None) -> None:
+        """Kill the parent, which does not answer, and clear its place; its kernels live on.
+
+        If ``silent`` says which process it was that did not answer, another one is spared.
+        """
         pid = self.holder()
+        if silent is not None and pid not in (None, silent):
+            return
         if pid is not None:
             with contextlib.suppress(OSError):
                 process = os.pidfd_open(pid)
@@ -281,9 +289,12 @@ class Place:
         """Remove what the parent made, then let the next one have the lock."""
         if self.is_ours():
             self._unlink(SOCKET)
-        self._unlink(LOG)
-        if self._lock is not None:
-            self._unlink(LOCK)
+        self._bound = None
+        if self._lock is not None:  # or else it was cleared before: the rest is the next one's
+            found = self._stat(LOCK)
+            if found is not None and os.path.samestat(found, os.fstat(self._lock)):
+                self._unlink(LOG)
+                self._unlink(LOCK)
             os.close(self._lock)
             self._lock = None
 
@@ -303,9 +314,10 @@ class Place:
         except FileNotFoundError:
             return None
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _identity(self) -> tuple[int, int, int] | None:
         found = self._stat(SOCKET)
-        return None if found is None else (found.st_dev, found.st_ino)
+        # The number of a removed file is another's at once; the time that it was made is not.
+        return None if found is None else (found.st_dev, found.st_ino, found.st_mtime_ns)
 
     def _unlink(self, ending: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -335,7 +347,10 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         if not raw:
             raise EOFError
-        message = json.loads(raw)
+        try:
+            message = json.loads(raw)
+        except RecursionError:
+            message = None
         if not isinstance(message, dict) or flags & socket.MSG_TRUNC:
             raise ValueError("a message is no JSON object")
     except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,7 @@ class WarmProvisioner(LocalProvisioner):
             try:
                 if why := kernel.switched_off():
                     raise Unavailable(why)
-                # The event loop of a Jupyter server must not wait for it.
-                process = await asyncio.to_thread(self._start_warm, cmd, kwargs)
+                process = await self._start_in_thread(cmd, kwargs)
             except Exception as error:  # whatever it is, it must not keep a kernel from starting
                 known = isinstance(error, Unavailable)
                 fallback.report(
@@ -81,6 +81,25 @@ class WarmProvisioner(LocalProvisioner):
         """Send a signal to the kernel's process group, unless the kernel has ended."""
         if self.process is not None and self.process.poll() is None:
             await super().send_signal(signum)
+
+    async def _start_in_thread(self, cmd: list[str], kwargs: dict[str, Any]) -> Any:
+        """Start the kernel while the event loop goes on; if that is called off, end it."""
+        started: list[Any] = []
+        called_off = threading.Event()
+
+        def start() -> None:
+            started.append(self._start_warm(cmd, kwargs))
+            if called_off.is_set():
+                started[0].kill()
+
+        try:
+            await asyncio.to_thread(start)
+        except asyncio.CancelledError:
+            called_off.set()
+            for process in started:
+                process.kill()
+            raise
+        return started[0]
 
     def _start_warm(self, cmd: list[str], kwargs: dict[str, Any]) -> Any:
         from kcourse.kernel import client
