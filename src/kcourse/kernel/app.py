@@ -13,6 +13,11 @@ from ipykernel import kernelapp
 from traitlets import Integer, Unicode
 from traitlets import List as ListTrait
 
+#: What ipykernel sets MPLBACKEND to, where it is not set.
+_INLINE = "module://matplotlib_inline.backend_inline"
+#: The packages that a kernel itself is made of.
+_OWN = {name.partition(".")[0] for name in sys.modules} - {"kcourse"}
+
 
 class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
     """ipykernel's application; the name is the one that its log lines and settings go by."""
@@ -30,7 +35,21 @@ class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
     def __init__(self, **traits: Any) -> None:
         references = logging._handlerList  # type: ignore[attr-defined]
         self._handlers = [reference() for reference in references]  # before this makes its own
+        self._preloaded = {
+            getattr(module, "__file__", None)
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] not in _OWN and not name.startswith("kcourse.kernel")
+        }
         super().__init__(**traits)
+
+    def init_kernel(self) -> None:
+        """Let the debugger step into libraries, as where they are imported later."""
+        super().init_kernel()
+        if debugger := getattr(self.kernel, "debugger", None):
+            debugger.kernel_modules = [
+                *(file for file in debugger.kernel_modules if file not in self._preloaded),
+                os.path.join(os.path.dirname(__file__), "__main__.py"),  # on the stack, below all
+            ]
 
     def init_io(self) -> None:
         """Let loggers that were made before the fork write where those made later do."""
@@ -43,10 +62,10 @@ class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
 
     def init_gui_pylab(self) -> None:
         """Let matplotlib, imported before, take the backend from the environment as at import."""
-        super().init_gui_pylab()
-        matplotlib = sys.modules.get("matplotlib")
-        if matplotlib and matplotlib.get_backend(auto_select=False) is None:
+        os.environ["MPLBACKEND"] = os.environ.get("MPLBACKEND") or _INLINE
+        if matplotlib := sys.modules.get("matplotlib"):
             matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
+        super().init_gui_pylab()
 
     def init_shell(self) -> None:
         """Make up for what libraries do only when they are imported inside of IPython."""

@@ -91,10 +91,15 @@ def _take_on(birth: Birth) -> None:
         os.dup2(source, target)
     close_all_but([birth.connection.fileno(), birth.requester, *birth.files])
     os.umask(request["umask"])
-    os.sched_setaffinity(0, request["cpus"])
     for limit, soft in request["limits"]:
         resource.setrlimit(limit, (soft, resource.getrlimit(limit)[1]))
     os.chdir(request["cwd"])
+    multiprocessing: Any = sys.modules.get("multiprocessing.process")
+    if multiprocessing:
+        multiprocessing.ORIGINAL_DIR = os.getcwd()  # where spawned processes look for modules
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib and (backend := request["env"].get("MPLBACKEND")):
+        matplotlib.rcParams["backend"] = backend  # one that is unknown gets an ordinary kernel
     set_environment(birth.set_by_import | request["env"])
 
 

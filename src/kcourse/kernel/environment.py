@@ -73,17 +73,23 @@ def at_start() -> dict[str, str]:
 @contextmanager
 def noted(into: dict[str, str | None]) -> Iterator[None]:
     """Note in ``into`` each variable that Python code reads in the block, with its first value."""
-    kind: Any = type(os.environ)
     initial = at_start()
-    getitem = kind.__getitem__
+    environ: Any = os.environ
+    environb: Any = os.environb
 
-    def noting_getitem(self: Any, key: Any) -> Any:
-        if self is os.environ and isinstance(key, str) and key not in _APPLIED:
-            into.setdefault(key, initial.get(key))
-        return getitem(self, key)
+    class Noting(dict[bytes, bytes]):
+        """What both views of the environment look into."""
 
-    kind.__getitem__ = noting_getitem
+        def __getitem__(self, key: bytes) -> bytes:
+            if (name := os.fsdecode(key)) not in _APPLIED:
+                into.setdefault(name, initial.get(name))
+            return super().__getitem__(key)
+
+    plain = environ._data
+    environ._data = environb._data = noting = Noting(plain)
     try:
         yield
     finally:
-        kind.__getitem__ = getitem
+        plain.clear()
+        plain.update(noting)
+        environ._data = environb._data = plain

@@ -32,8 +32,15 @@ from typing import Any
 from kcourse.kernel import environment
 from kcourse.kernel.child import Birth, live
 from kcourse.kernel.errors import NotForkable
-from kcourse.kernel.place import Peer, Place, receive, send
-from kcourse.kernel.preloading import Origin, fork, name_process, preload, require_forkable
+from kcourse.kernel.place import LIMITS, Peer, Place, receive, send
+from kcourse.kernel.preloading import (
+    Origin,
+    fork,
+    installed,
+    name_process,
+    preload,
+    require_forkable,
+)
 
 #: How often a parent looks whether it is still found by its socket, in seconds.
 _TICK = 5.0
@@ -106,13 +113,17 @@ class Parent:
 
     def prepare(self) -> None:
         """Import the libraries, then listen."""
+        packages = installed()  # what changes while it is imported must be noticed
         with environment.noted(self._noted):
             preload(self._libraries)
+        keras = sys.modules.get("keras")
+        if keras is not None and (backend := keras.config.backend()) != "tensorflow":
+            raise NotForkable(f"Keras uses {backend}, and only TensorFlow is known to bear a fork")
         before = environment.at_start()
         self._set_by_import = {
             name: value for name, value in os.environ.items() if before.get(name) != value
         }
-        self._origin = Origin()
+        self._origin = Origin(packages)
         require_forkable()
         self._listener = self._place.listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -369,8 +380,10 @@ def _settle(log: int) -> None:
         os.dup2(source, target)
     os.close(nothing)
     os.close(log)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    for limit in LIMITS:  # those of the first requester are for its own kernels
+        _, most = resource.getrlimit(limit)
+        if limit != resource.RLIMIT_STACK:  # which counted when this process started
+            resource.setrlimit(limit, (most, most))
     name_process("kcourse-warm")
 
 

@@ -8,6 +8,7 @@ mode were checked, so nobody can exchange it between the check and the use.
 
 from __future__ import annotations
 
+import array
 import contextlib
 import fcntl
 import hashlib
@@ -90,6 +91,7 @@ def key(interpreter: Sequence[str], libraries: Sequence[str], env: Mapping[str, 
         [line for line in status.splitlines() if line.startswith(("Cap", "NoNewPrivs", "Seccomp"))],
         [resource.getrlimit(limit)[1] for limit in LIMITS],
         os.getpriority(os.PRIO_PROCESS, 0),
+        sorted(os.sched_getaffinity(0)),  # libraries count processors when they are imported
     ]
     return hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:16]
 
@@ -326,7 +328,7 @@ class Place:
 
 def names(ending: str = LOCK) -> list[str]:
     """Return the names of parents by what they left in the private directory."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return sorted(path.stem for path in folder_path().iterdir() if path.suffix == ending)
     return []
 
@@ -341,9 +343,15 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
     Raises ``EOFError`` if the other end is gone, and ``ValueError`` for what is no message.
     """
-    raw, descriptors, flags, _ = socket.recv_fds(
-        connection, MAX_MESSAGE, MAX_FILES, socket.MSG_CMSG_CLOEXEC
+    files = array.array("i")
+    # Not socket.recv_fds, which forgets the flags that it is given.
+    raw, extra, flags, _ = connection.recvmsg(
+        MAX_MESSAGE, socket.CMSG_LEN(MAX_FILES * files.itemsize), socket.MSG_CMSG_CLOEXEC
     )
+    for level, kind, data in extra:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            files.frombytes(data[: len(data) - len(data) % files.itemsize])
+    descriptors = files.tolist()
     try:
         if not raw:
             raise EOFError

@@ -16,6 +16,7 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 import types
 import warnings
@@ -105,6 +106,8 @@ def _reset_interpreter() -> None:
         numpy_random.seed()
     if process := sys.modules.get("multiprocessing.process"):
         process.current_process().authkey = os.urandom(32)
+    with contextlib.suppress(AttributeError):  # until Python sees to it itself
+        threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     sys.modules["__main__"] = types.ModuleType("__main__")
     importlib.invalidate_caches()
 
@@ -134,9 +137,10 @@ def close_all_but(kept: Iterable[int]) -> None:
 class Origin:
     """What the modules of this process were read from, and whether any of it has changed since."""
 
-    def __init__(self) -> None:
+    def __init__(self, packages: frozenset[str] | None = None) -> None:
         self._files = {name: _signature(name) for name in self._sources()}
-        self._installed = _installed()
+        self._figures = _settings_of_figures()
+        self._installed = installed() if packages is None else packages
 
     @staticmethod
     def _sources() -> set[str]:
@@ -147,8 +151,8 @@ class Origin:
             if isinstance(getattr(module, "__file__", None), str)
         }
         files |= {sys.executable, str(Path(sys.prefix, "pyvenv.cfg"))}
-        if matplotlib := sys.modules.get("matplotlib"):
-            files.add(matplotlib.matplotlib_fname())
+        if settings := _settings_of_figures():
+            files.add(settings)
         home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
         files.add(os.path.join(home, "keras.json"))
         return {name for name in files if name}
@@ -158,9 +162,17 @@ class Origin:
         for name, signature in self._files.items():
             if _signature(name) != signature:
                 return f"{name} has changed"
-        if _installed() != self._installed:
+        if (settings := _settings_of_figures()) != self._figures:
+            return f"{settings} is new"
+        if installed() != self._installed:
             return "other packages are installed"
         return None
+
+
+def _settings_of_figures() -> str | None:
+    """Return the file that matplotlib would read now."""
+    matplotlib = sys.modules.get("matplotlib")
+    return None if matplotlib is None else str(matplotlib.matplotlib_fname())
 
 
 def _signature(name: str) -> tuple[int, int, int] | None:
@@ -171,7 +183,7 @@ def _signature(name: str) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _installed() -> frozenset[str]:
+def installed() -> frozenset[str]:
     """Return the names, with version, of the installed packages."""
     found: set[str] = set()
     for folder in sys.path:

@@ -32,7 +32,6 @@ class Request:
     env: Mapping[str, str]
     independent: bool = False
     umask: int = field(default_factory=lambda: _umask())
-    cpus: list[int] = field(default_factory=lambda: sorted(os.sched_getaffinity(0)))
     limits: list[tuple[int, int]] = field(
         default_factory=lambda: [(limit, resource.getrlimit(limit)[0]) for limit in place.LIMITS]
     )

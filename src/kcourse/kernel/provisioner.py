@@ -166,7 +166,8 @@ def _require_importable(env: dict[str, str], cwd: str) -> None:
     backend = env.get("KERAS_BACKEND", "")
     if backend not in ("", "tensorflow"):
         raise Unavailable(f"KERAS_BACKEND={backend}: only TensorFlow is known to bear a fork")
-    if any(part and not os.path.isabs(part) for part in env.get("PYTHONPATH", "").split(":")):
+    path = env.get("PYTHONPATH", "")
+    if path and not all(os.path.isabs(part) for part in path.split(os.pathsep)):
         raise Unavailable(f"PYTHONPATH={env['PYTHONPATH']} depends on the directory")
     if os.path.exists(os.path.join(cwd, "matplotlibrc")):
         raise Unavailable(f"{cwd} has a matplotlibrc of its own")
