@@ -41,6 +41,7 @@ _APPLIED = frozenset(
         "JPY_PARENT_PID",
         "MPLBACKEND",
         "PATH",
+        "PYDEVD_DISABLE_FILE_VALIDATION",  # of frozen modules, which no parent has
         "PYTHON",  # make's name for an interpreter; Python reads no such variable
         "PYTHONBREAKPOINT",
         "PYTHONSTARTUP",

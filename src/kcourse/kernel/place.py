@@ -196,11 +196,13 @@ class Place:
         return connection
 
     def holder(self) -> int | None:
-        """Return the process that holds the lock, or ``None``."""
+        """Return the process that holds the lock, or ``None``; raises ``Unavailable``."""
         try:
             lock = self._open(LOCK, os.O_RDWR)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise Unavailable(f"{self.path.with_suffix(LOCK)}: {error.strerror}") from None
         try:
             asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_GETLK, asked))
