@@ -144,9 +144,9 @@ class _Stream:
             raise Unavailable("its output is to be read through a pipe")
         if self._given == subprocess.STDOUT:
             return stdout.open(stdout)
-        if self._given == subprocess.DEVNULL or self._given == os.devnull:
-            self.close()
-            self._opened = os.open(os.devnull, os.O_RDWR)
+        if self._given in (subprocess.DEVNULL, os.devnull):
+            if self._opened < 0:
+                self._opened = os.open(os.devnull, os.O_RDWR)
             return self._opened
         return self._given if isinstance(self._given, int) else int(self._given.fileno())
 
