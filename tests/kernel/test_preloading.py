@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -29,9 +30,16 @@ def _run(program: str, **env: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=PATIENCE,
+        preexec_fn=_ignore_nothing,
     )
     assert done.returncode == 0, done.stderr
     return done
+
+
+def _ignore_nothing() -> None:
+    """Take no notice of what the shell that started these tests ignores, as after ``nohup``."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -93,6 +94,8 @@ def _take_on(birth: Birth) -> None:
     os.umask(request["umask"])
     for limit, soft in request["limits"]:
         resource.setrlimit(limit, (soft, resource.getrlimit(limit)[1]))
+    for number in request["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
     os.chdir(request["cwd"])
     multiprocessing: Any = sys.modules.get("multiprocessing.process")
     if multiprocessing:

@@ -32,6 +32,7 @@ class Request:
     env: Mapping[str, str]
     independent: bool = False
     umask: int = field(default_factory=lambda: _umask())
+    ignored: list[int] = field(default_factory=lambda: _ignored_signals())
     limits: list[tuple[int, int]] = field(
         default_factory=lambda: [(limit, resource.getrlimit(limit)[0]) for limit in place.LIMITS]
     )
@@ -160,6 +161,16 @@ class WarmProcess:
     def _end(self, code: int) -> None:
         self.returncode = code
         self.close()
+
+
+def _ignored_signals() -> list[int]:
+    """Return the signals that a program started from here would ignore, as after ``nohup``."""
+    python = {signal.SIGPIPE, signal.SIGXFSZ}  # ignored by Python itself, wherever it starts
+    return [
+        int(number)
+        for number in signal.valid_signals() - python
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
 
 
 def _umask() -> int:
