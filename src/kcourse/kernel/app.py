@@ -25,13 +25,6 @@ class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
     requester: Any = Integer(None, allow_none=True, help="A pidfd: end with this process.")
     read_by_import: Any = ListTrait(Unicode(), help="Variables that libraries have read.")
 
-    def init_poller(self) -> None:
-        """Watch the process that asked for the kernel: it is not this one's parent."""
-        if self.requester is not None:
-            self.poller = threading.Thread(
-                target=_end_with, args=(self.requester,), daemon=True, name="requester"
-            )
-
     def __init__(self, **traits: Any) -> None:
         references = logging._handlerList  # type: ignore[attr-defined]
         self._handlers = [reference() for reference in references]  # before this makes its own
@@ -41,6 +34,13 @@ class IPKernelApp(kernelapp.IPKernelApp):  # type: ignore[misc]
             if name.partition(".")[0] not in _OWN and not name.startswith("kcourse.kernel")
         }
         super().__init__(**traits)
+
+    def init_poller(self) -> None:
+        """Watch the process that asked for the kernel: it is not this one's parent."""
+        if self.requester is not None:
+            self.poller = threading.Thread(
+                target=_end_with, args=(self.requester,), daemon=True, name="requester"
+            )
 
     def init_kernel(self) -> None:
         """Let the debugger step into libraries, as where they are imported later."""

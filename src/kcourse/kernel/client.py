@@ -55,7 +55,7 @@ def split(command: Sequence[str]) -> tuple[tuple[str, ...], list[str]] | None:
     python = shutil.which(command[0])
     if python is None:
         return None
-    # An option for the debugger's sake, which every parent gets: see ``_spawn``.
+    # An option for the debugger's sake, which every parent gets: see ``_Started``.
     options = [option for option in command[1:at] if option != "-Xfrozen_modules=off"]
     return (os.path.abspath(python), *options), [*command[at + 2 :]]
 
