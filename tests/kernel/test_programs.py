@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -206,10 +207,20 @@ def server(user: User, *options: str) -> Iterator[Server]:
         kernels.until(lambda: process.poll() is not None or (info.exists() and info.read_bytes()))
         assert process.poll() is None, log.read_text(encoding="utf-8")
         found = json.loads(info.read_bytes())
+        # It writes this file a moment before it listens.
+        kernels.until(lambda: _takes_connections(found["port"]))
         yield Server(process, runtime, serving.Api(found["url"], found["token"]))
     finally:
         process.terminate()
         process.wait(timeout=serving.SECONDS)
+
+
+def _takes_connections(port: int) -> bool:
+    try:
+        socket.create_connection(("localhost", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def pid_of(kernel: kernels.Kernel) -> int:
