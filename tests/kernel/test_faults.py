@@ -11,7 +11,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -552,18 +551,8 @@ def _ordinary_manager() -> KernelManager:
     return KernelManager(kernel_name="python3")
 
 
-@pytest.fixture
-def connection_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder in which managers put connection files."""
-    folder = tmp_path / "connections"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # forget the one that was found before
-    return folder
-
-
 def test_a_full_disk_is_the_ordinary_error(
-    runtime: Path, connection_files: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secure_write = connect.secure_write
 
@@ -576,10 +565,10 @@ def test_a_full_disk_is_the_ordinary_error(
             yield SimpleNamespace(write=write)
 
     def start(manager: KernelManager) -> tuple[str, list[int]]:
-        before = set(connection_files.iterdir())
+        before = set(temporary.iterdir())
         with pytest.raises(OSError, match="No space left") as raised:
             manager.start_kernel()
-        left = set(connection_files.iterdir()) - before
+        left = set(temporary.iterdir()) - before
         return repr(raised.value), [path.stat().st_size for path in left]
 
     with kernels.started():
@@ -612,14 +601,14 @@ except OSError as error:
 
 
 def test_no_room_for_the_connection_file_is_the_ordinary_error(
-    runtime: Path, connection_files: Path
+    runtime: Path, temporary: Path
 ) -> None:
     def start(how: str) -> tuple[str, list[int]]:
         with script(_NO_ROOM, how) as process:
             assert process.stdout is not None
             said = process.stdout.read()
-        sizes = [path.stat().st_size for path in connection_files.iterdir()]
-        for path in connection_files.iterdir():
+        sizes = [path.stat().st_size for path in temporary.iterdir()]
+        for path in temporary.iterdir():
             path.unlink()
         return said, sizes
 

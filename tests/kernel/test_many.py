@@ -6,28 +6,15 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import kernels
 import psutil
-import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from kcourse.kernel import client, place
-
-
-@pytest.fixture
-def leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder for all that kernels leave: connection files and temporary files."""
-    folder = tmp_path / "leftovers"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # forget the one that was found before
-    return folder
-
 
 _STARTS_ONE = f"""
 import os, sys
@@ -93,7 +80,7 @@ def test_ten_processes_at_the_same_instant_share_one_parent(runtime: Path) -> No
     assert not parent.children()
 
 
-def test_two_hundred_kernels_leave_nothing(runtime: Path, leftovers: Path) -> None:
+def test_two_hundred_kernels_leave_nothing(runtime: Path, temporary: Path) -> None:
     with kernels.started():
         parent = kernels.parent()
         asyncio.run(_start_and_end(1, at_once=1))  # what is made for a first one is made now
@@ -105,8 +92,8 @@ def test_two_hundred_kernels_leave_nothing(runtime: Path, leftovers: Path) -> No
         assert kernels.parent() == parent
         kernels.until(lambda: parent.num_fds() <= theirs)
         assert psutil.Process().num_fds() <= ours
-        assert len(list(leftovers.iterdir())) == 1  # a connection file
-    assert not list(leftovers.iterdir())
+        assert len(list(temporary.iterdir())) == 1  # a connection file
+    assert not list(temporary.iterdir())
     (status,) = client.parents()
     assert status["kernels"] == []
     endings = sorted(path.suffix for path in (runtime / "kcourse").iterdir())

@@ -6,8 +6,9 @@ ordinary kernel ``python3`` as ever, and get it ready. Whenever a ready kernel c
 kernel starts the ordinary way.
 
 ``provisioner`` is what Jupyter calls; ``client`` finds or starts the parent and asks it for a
-kernel; ``place`` is where the two meet; ``parent`` answers; ``child`` is a kernel's life after
-the fork; ``preloading`` holds the rules of safe forking, which the grader's workers share.
+kernel, which is then a ``process`` to it; ``place`` is where the two meet; ``parent`` answers;
+``child`` and ``app`` are a kernel's life after the fork; ``preloading`` holds the rules of safe
+forking, which the grader's workers share, and ``environment`` what cannot be set afterwards.
 """
 
 from __future__ import annotations

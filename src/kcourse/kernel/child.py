@@ -27,7 +27,7 @@ class Birth:
     """All that a child needs to become what it was forked for.
 
     Args:
-        request: see ``client.Request``.
+        request: see ``process.Request``.
         streams: three open files, to become stdin, stdout and stderr.
         files: further open files that came with the request.
         connection: leads to the requester.

@@ -101,9 +101,7 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 
 #: The resource limits that this system knows.
-LIMITS = sorted(
-    {value for name, value in vars(resource).items() if name.startswith("RLIMIT_")}
-)  # fmt: skip
+LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 
 
 @dataclass(frozen=True)
