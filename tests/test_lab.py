@@ -147,6 +147,42 @@ def test_jupyterlab_that_cannot_start_is_one_line_with_its_last_words(tmp_path: 
     assert result.stdout == ""
 
 
+_LISTEN_UNTIL_STDIN_ENDS = (
+    "import socket, sys\n"
+    "with socket.create_server(('localhost', int(sys.argv[1]))):\n"
+    "    print('listening', flush=True)\n"
+    "    sys.stdin.read()\n"
+)
+
+
+def test_port_taken_by_another_program_just_before_jupyterlab_takes_it(tmp_path: Path) -> None:
+    settings = tmp_path / "home" / ".jupyter"
+    settings.mkdir(parents=True)
+    (settings / "jupyter_server_config.py").write_text(
+        "import pathlib, subprocess, sys\n"
+        "from jupyter_server.serverapp import ServerApp\n"
+        "find = ServerApp._find_http_port\n"
+        "def find_and_lose(server):\n"
+        "    find(server)\n"
+        f"    tries = pathlib.Path({str(tmp_path / 'tries.txt')!r})\n"
+        "    if not tries.exists():\n"
+        f"        listen = [sys.executable, '-c', {_LISTEN_UNTIL_STDIN_ENDS!r}]\n"
+        "        pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE}\n"
+        "        server.other = subprocess.Popen([*listen, str(server.port)], **pipes)\n"
+        "        server.other.stdout.readline()\n"
+        "    with tries.open('a') as file:\n"
+        "        file.write(f'{server.port}\\n')\n"
+        "ServerApp._find_http_port = find_and_lose\n"
+    )
+    with served(tmp_path, "--no-browser") as running:
+        with urllib.request.urlopen(running.address, timeout=SECONDS) as page:
+            assert page.status == 200
+        ports = (tmp_path / "tries.txt").read_text(encoding="utf-8").split()
+        assert len(ports) == 2
+        assert urlsplit(running.address).port == int(ports[1])
+        assert running.interrupt() == 0
+
+
 def test_learners_broken_or_foreign_settings_do_not_keep_the_course_from_starting(
     tmp_path: Path,
 ) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import click
+import psutil
 from jupyter_core.paths import jupyter_runtime_dir
 
 from kcourse import kernel, startpage
@@ -38,6 +39,8 @@ from kcourse.workspace import Workspace
 _START = "lab/tree/start.ipynb"
 #: Long enough for JupyterLab to end all kernels.
 _SECONDS_TO_STOP = 20
+#: What JupyterLab says before it ends because it could not have the port that it had chosen.
+_LOST_PORT = "no available port"
 
 
 def learn(folder: Path, *, browser: bool = True, port: int | None = None) -> int:
@@ -78,9 +81,15 @@ class _Server:
     """A running JupyterLab, and the last line it logged."""
 
     def __init__(self, workspace: Workspace, *, browser: bool, port: int | None) -> None:
+        self._command = _command(workspace, browser=browser, port=port)
+        self._folder = workspace.folder
+        self._takes_any_port = port is None
+        self._start()
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(
-            _command(workspace, browser=browser, port=port),
-            cwd=workspace.folder,
+            self._command,
+            cwd=self._folder,
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -95,7 +104,26 @@ class _Server:
         self._log.start()
 
     def address(self) -> str:
-        """Wait until the server listens, and return the address of the start page."""
+        """Wait until the server listens, and return the address of the start page.
+
+        JupyterLab chooses a free port, and takes it only when all is loaded. If another program
+        was faster, it ends, and is started once more.
+        """
+        info = self._wait_until_it_listens()
+        if info is None and self._takes_any_port and _LOST_PORT in self._last_line:
+            self._start()
+            info = self._wait_until_it_listens()
+        if info is None:
+            raise KcourseError(
+                f"JupyterLab could not start. Its last words: {self._last_line or 'none'}",
+                exit_code=1,
+            )
+        self._is_up = True
+        query = "?" + urlencode({"token": info["token"]}) if info["token"] else ""
+        return f"{info['url']}{_START}{query}"
+
+    def _wait_until_it_listens(self) -> dict[str, Any] | None:
+        """Return what the server says about itself, ``None`` if it has ended."""
         path = Path(jupyter_runtime_dir()) / f"jpserver-{self._process.pid}.json"
         path.unlink(missing_ok=True)  # of an earlier process that had the same number
         while True:
@@ -103,16 +131,12 @@ class _Server:
                 self._process.wait(timeout=0.1)
             except subprocess.TimeoutExpired:
                 info = _read_info(path)
-                if info is not None:
-                    self._is_up = True
-                    query = "?" + urlencode({"token": info["token"]}) if info["token"] else ""
-                    return f"{info['url']}{_START}{query}"
+                # It writes the file a moment before it listens.
+                if info and (info["sock"] or listens(self._process.pid, info["port"])):
+                    return info
             else:
                 self._log.join()
-                raise KcourseError(
-                    f"JupyterLab could not start. Its last words: {self._last_line or 'none'}",
-                    exit_code=1,
-                )
+                return None
 
     def wait(self) -> int:
         """Wait until the server ends by itself, as from JupyterLab's menu."""
@@ -200,6 +224,20 @@ def _read_info(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return info if isinstance(info, dict) else None
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether this very process takes connections on ``port``, if the system tells."""
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+    return any(
+        connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+        for connection in connections
+    )
 
 
 def _can_open_browser() -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from kcourse.kernel import PROVISIONER, VARIABLE
+from kcourse.lab import listens
 
 #: The first notes which process the kernel was forked from; it shows nothing.
 CELLS = (
@@ -191,7 +191,7 @@ def server(user: User, *options: str) -> Iterator[Server]:
     env = {name: value for name, value in user.env.items() if name != VARIABLE}
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser"),
-        "--ServerApp.jpserver_extensions={}",
+        *("--ServerApp.jpserver_extensions={}", "--ServerApp.port=0"),
         f"--KernelProvisionerFactory.default_provisioner_name={PROVISIONER}",
         *(["--allow-root"] if os.geteuid() == 0 else []),
         *options,
@@ -208,19 +208,11 @@ def server(user: User, *options: str) -> Iterator[Server]:
         assert process.poll() is None, log.read_text(encoding="utf-8")
         found = json.loads(info.read_bytes())
         # It writes this file a moment before it listens.
-        kernels.until(lambda: _takes_connections(found["port"]))
+        kernels.until(lambda: listens(process.pid, found["port"]))
         yield Server(process, runtime, serving.Api(found["url"], found["token"]))
     finally:
         process.terminate()
         process.wait(timeout=serving.SECONDS)
-
-
-def _takes_connections(port: int) -> bool:
-    try:
-        socket.create_connection(("localhost", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def pid_of(kernel: kernels.Kernel) -> int:
