@@ -5,10 +5,11 @@ kernel if the variable below says so: JupyterLab, nbval, papermill and nbconvert
 ordinary kernel ``python3`` as ever, and get it ready. Whenever a ready kernel cannot be had, the
 kernel starts the ordinary way.
 
-``provisioner`` is what Jupyter calls; ``client`` finds or starts the parent and asks it for a
-kernel, which is then a ``process`` to it; ``place`` is where the two meet; ``parent`` answers;
-``child`` and ``app`` are a kernel's life after the fork; ``preloading`` holds the rules of safe
-forking, which the grader's workers share, and ``environment`` what cannot be set afterwards.
+``provisioner`` is what Jupyter calls, and ``ports`` are kept for the kernel meanwhile; ``client``
+finds or starts the parent and asks it for a kernel, which is then a ``process`` to it; ``place``
+is where the two meet; ``parent`` answers; ``child`` and ``app`` are a kernel's life after the fork;
+``preloading`` holds the rules of safe forking, which the grader's workers share, and
+``environment`` what cannot be set afterwards.
 """
 
 from __future__ import annotations

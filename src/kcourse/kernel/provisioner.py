@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.connect import KernelConnectionInfo, port_names
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Float, Unicode
 from traitlets import List as ListTrait
@@ -18,6 +18,7 @@ from traitlets import List as ListTrait
 from kcourse import kernel
 from kcourse.kernel import fallback
 from kcourse.kernel.errors import Unavailable
+from kcourse.kernel.ports import Ports
 
 #: What Jupyter may ask for at a start; whatever else it asks for, an ordinary kernel gets.
 _KNOWN = {"cwd", "env", "independent", "stdin", "stdout", "stderr", "extra_arguments", "kernel_id"}
@@ -43,6 +44,22 @@ class WarmProvisioner(LocalProvisioner):
 
     _is_warm = False
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._ports = Ports()
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Choose ports as the ordinary provisioner does, but so that nobody else gets them."""
+        manager = self.parent
+        if manager and manager.cache_ports and not self.ports_cached and not kernel.switched_off():
+            try:
+                for name in port_names:
+                    setattr(manager, name, self._ports.keep_one(manager.ip))
+                self.ports_cached = True
+            except OSError:  # what is wrong is the ordinary provisioner's to tell
+                self._ports.close()
+        return await super().pre_launch(**kwargs)
+
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel, warm if it can be."""
         self._is_warm = False
@@ -64,6 +81,12 @@ class WarmProvisioner(LocalProvisioner):
                 self.cwd = kwargs.get("cwd") or Path.cwd()
                 return self.connection_info
         return await super().launch_kernel(cmd, **kwargs)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Let go of the ports, but for those of a kernel that is to be restarted."""
+        await super().cleanup(restart)
+        if not restart:
+            self._ports.close()
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Notice the kernel's end at once: Jupyter itself looks only ten times a second."""
