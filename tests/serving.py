@@ -75,7 +75,14 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     home.mkdir(exist_ok=True)
     runtime(home).mkdir(mode=0o700, exist_ok=True)
-    return {**kept, "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime(home)), **variables}
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(runtime(home)),
+        # Servers wait longer for a warm kernel than 5 s: the machine may be busy with other tests.
+        "JUPYTER_CONFIG_PATH": str(Path(__file__).parent / "jupyter"),
+        **variables,
+    }
 
 
 def runtime(home: Path) -> Path:

@@ -49,8 +49,11 @@ def test_server_answers_at_the_printed_address_and_ends_with_ctrl_c(tmp_path: Pa
         assert ".kcourse" not in names
         with urllib.request.urlopen(f"{base}/api/kernelspecs?{token}", timeout=SECONDS) as answer:
             assert "python3" in json.load(answer)["kernelspecs"]
+        (server,) = psutil.Process(running.process.pid).children()
+        assert parts.port is not None
+        assert lab.listens(server.pid, parts.port)
         assert running.interrupt() == 0
-        assert _refuses_connections(parts.hostname, parts.port)
+        assert not server.is_running()
     log = running.log.read_text(encoding="utf-8")
     assert log.splitlines() == [
         "No browser can be opened from here.",
@@ -112,9 +115,10 @@ def test_termination_ends_the_server_too_and_without_a_port_the_next_free_one_is
         with served(second_home, "--no-browser") as second:
             other = urlsplit(second.address).port
             assert other != port
+            (server,) = psutil.Process(second.process.pid).children()
             second.process.terminate()
             assert second.process.wait(timeout=SECONDS) == 0
-            assert _refuses_connections("localhost", other)
+            assert not server.is_running()
 
 
 def test_port_in_use_is_one_line_and_touches_nothing(tmp_path: Path) -> None:
@@ -181,6 +185,7 @@ def test_port_taken_by_another_program_just_before_jupyterlab_takes_it(tmp_path:
         assert len(ports) == 2
         assert urlsplit(running.address).port == int(ports[1])
         assert running.interrupt() == 0
+    assert "in use" not in running.log.read_text(encoding="utf-8")
 
 
 def test_learners_broken_or_foreign_settings_do_not_keep_the_course_from_starting(
@@ -241,11 +246,3 @@ def _status(running: Served) -> Any:
         check=True,
     )
     return json.loads(done.stdout)
-
-
-def _refuses_connections(host: str | None, port: int | None) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=SECONDS).close()
-    except ConnectionRefusedError:
-        return True
-    return False

@@ -41,6 +41,8 @@ _START = "lab/tree/start.ipynb"
 _SECONDS_TO_STOP = 20
 #: What JupyterLab says before it ends because it could not have the port that it had chosen.
 _LOST_PORT = "no available port"
+#: Its warning of that.
+_TAKEN = re.compile(r"The port \d+ is already in use")
 
 
 def learn(folder: Path, *, browser: bool = True, port: int | None = None) -> int:
@@ -174,6 +176,8 @@ class _Server:
                 if level[1] == "W" and (reason := line.find(NOT_WARM)) > 0:
                     sys.stderr.write(line[reason:])  # for a learner it is a sentence, not a log
                     shown = False
+                elif self._takes_any_port and _TAKEN.search(line):
+                    shown = False  # it gets another
             if shown:
                 sys.stderr.write(line)
 

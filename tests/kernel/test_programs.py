@@ -67,6 +67,17 @@ class User:
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def run_warm(self, *module: str) -> subprocess.CompletedProcess[str]:
+        """Run a program whose kernel is warm; once more if the machine was too busy for that."""
+        kept = serving.runtime(Path(self.env["HOME"])) / "kcourse" / "fallback.json"
+        for _ in range(3):
+            done = self.run(*module)
+            if self.witnessed() == [WARM]:
+                return done
+            why = json.loads(kept.read_bytes())["reason"]
+            assert "within 5 s" in why or "still being imported" in why, why
+        raise AssertionError(f"it was not warm three times, the last because {why}")
+
     def witnessed(self) -> list[str]:
         """Return what the kernels since the last time were forked from."""
         witness = Path(self.env["WITNESS"])
@@ -139,9 +150,8 @@ def test_nbval_finds_the_outputs_of_an_ordinary_kernel_in_a_warm_one(
     mode: str, user: User, reference: Path
 ) -> None:
     options = ["--nbval"] if mode == "--nbval" else ["--nbval", mode]
-    done = user.run("pytest", "-p", "no:cacheprovider", *options, reference.name)
+    done = user.run_warm("pytest", "-p", "no:cacheprovider", *options, reference.name)
     assert f"{len(CELLS)} passed" in done.stdout
-    assert user.witnessed() == [WARM]
 
 
 @pytest.mark.parametrize(
@@ -158,8 +168,7 @@ def test_a_program_that_runs_notebooks_makes_the_same_outputs_with_a_warm_kernel
 ) -> None:
     result = user.folder / "result.ipynb"
     result.unlink(missing_ok=True)
-    user.run(*program)
-    assert user.witnessed() == [WARM]
+    user.run_warm(*program)
     assert shown(result) == shown(reference)
 
 
