@@ -42,6 +42,13 @@ def reason() -> str:
     return last["reason"]
 
 
+def assert_ordinary(why: str, libraries: Sequence[str] = kernels.LIGHT, **options: Any) -> None:
+    """Start a kernel and end it; it must be an ordinary one, and that must be the reason."""
+    with kernels.started(libraries, **options) as hindered:
+        assert not kernels.is_warm(hindered)
+    assert why in reason()
+
+
 def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Return what ``kcourse doctor`` says of warm kernels."""
     looks = {"warm kernel": terminal._LOOKS["warm kernel"]}
@@ -157,9 +164,7 @@ def test_what_is_no_socket_is_not_used_and_gives_way(
     with kernels.started() as before:
         replace(socket_of(runtime))
 
-        with kernels.started() as hindered:
-            assert not kernels.is_warm(hindered)
-        assert "is no socket" in reason()
+        assert_ordinary("is no socket")
 
         with kernels.started() as after:
             assert kernels.is_warm(after)
@@ -187,9 +192,7 @@ def test_a_directory_in_the_place_of_the_socket_is_left_alone(runtime: Path) -> 
         path.mkdir()
 
         for _ in range(2):
-            with kernels.started() as hindered:
-                assert not kernels.is_warm(hindered)
-            assert "is no socket" in reason()
+            assert_ordinary("is no socket")
 
         path.rmdir()
         with kernels.started() as after:
@@ -202,17 +205,13 @@ def test_a_socket_file_of_another_user_is_not_used(
     with kernels.started():
         if IS_ROOT:
             os.chown(socket_of(runtime), NOBODY, NOBODY)
-            with kernels.started() as hindered:
-                assert not kernels.is_warm(hindered)
-            assert "belongs to another user" in reason()
+            assert_ordinary("belongs to another user")
             with kernels.started() as after:
                 assert kernels.is_warm(after)
         with monkeypatch.context() as patch:
             look = Place._stat
             patch.setattr(Place, "_stat", lambda *given: _of_another(look(*given)))
-            with kernels.started() as hindered:
-                assert not kernels.is_warm(hindered)
-            assert "belongs to another user" in reason()
+            assert_ordinary("belongs to another user")
         with kernels.started() as after:
             assert kernels.is_warm(after)
 
@@ -231,16 +230,12 @@ def test_a_socket_on_which_another_user_listens_is_not_used(
 ) -> None:
     if IS_ROOT:
         with script(_LISTENS_AS_NOBODY, name()):
-            with kernels.started() as hindered:
-                assert not kernels.is_warm(hindered)
-            assert "another user listens" in reason()
+            assert_ordinary("another user listens")
     with kernels.started() as warm_one:
         assert kernels.is_warm(warm_one)
         with monkeypatch.context() as patch:
             patch.setattr(Peer, "of", lambda _: Peer(os.getpid(), OTHER))
-            with kernels.started() as hindered:
-                assert not kernels.is_warm(hindered)
-            assert "another user listens" in reason()
+            assert_ordinary("another user listens")
         with kernels.started() as after:
             assert kernels.is_warm(after)
 
@@ -383,9 +378,7 @@ def test_a_hung_parent_is_killed_and_replaced(runtime: Path) -> None:
         hung = kernels.parent()
         hung.suspend()
 
-        with kernels.started(patience=2) as hindered:
-            assert not kernels.is_warm(hindered)
-        assert "did not answer within 2 s" in reason()
+        assert_ordinary("did not answer within 2 s", patience=2)
 
         kernels.until(lambda: kernels.has_ended(hung))
         with kernels.started() as after:
@@ -444,10 +437,7 @@ def test_a_parent_that_had_no_time_to_answer_is_kept(runtime: Path) -> None:
 
 
 def test_a_missing_library_is_told_by_its_name(runtime: Path) -> None:
-    with kernels.started(("no_such_library",)) as hindered:
-        assert not kernels.is_warm(hindered)
-
-    assert "ModuleNotFoundError: No module named 'no_such_library'" in reason()
+    assert_ordinary("ModuleNotFoundError: No module named 'no_such_library'", ("no_such_library",))
     assert not kernels.processes(runtime)
     assert not {place.SOCKET, place.LOCK, place.LOG} & set(_endings(runtime))
 
@@ -455,10 +445,7 @@ def test_a_missing_library_is_told_by_its_name(runtime: Path) -> None:
 def test_a_parent_that_dies_while_it_imports_is_told_of(runtime: Path, modules: Path) -> None:
     (modules / "deadly.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
 
-    with kernels.started(("deadly",), patience=3) as hindered:
-        assert not kernels.is_warm(hindered)
-
-    assert "ended" in reason()
+    assert_ordinary("ended", ("deadly",), patience=3)
 
 
 def test_trying_in_vain_leaves_no_open_file(runtime: Path, modules: Path) -> None:
@@ -477,10 +464,7 @@ def test_a_parent_that_does_not_even_begin_is_told_of(runtime: Path, modules: Pa
         "import os, sys\nif 'kcourse.kernel' in sys.orig_argv: os._exit(3)\n"
     )
 
-    with kernels.started() as hindered:
-        assert not kernels.is_warm(hindered)
-
-    assert "could not be started" in reason()
+    assert_ordinary("could not be started")
 
 
 def test_kernels_are_warm_once_a_slow_import_is_over(runtime: Path, modules: Path) -> None:
@@ -488,9 +472,7 @@ def test_kernels_are_warm_once_a_slow_import_is_over(runtime: Path, modules: Pat
     (modules / "slow.py").write_text(
         f"import os, time\nwhile not os.path.exists({str(over)!r}): time.sleep(0.02)\n"
     )
-    with kernels.started(("slow",), patience=0.5) as early:
-        assert not kernels.is_warm(early)
-    assert "still being imported" in reason()
+    assert_ordinary("still being imported", ("slow",), patience=0.5)
     importing = kernels.parent()
 
     over.touch()
@@ -866,9 +848,7 @@ def test_other_systems_have_ordinary_kernels(
     runtime: Path, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     monkeypatch.setattr(warm, "sys", SimpleNamespace(platform=platform))
-    with kernels.started() as manager:
-        assert not kernels.is_warm(manager)
-    assert platform in reason()
+    assert_ordinary(platform)
     assert not kernels.processes(runtime)
     assert warm.variables() == {}
 

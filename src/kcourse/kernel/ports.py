@@ -21,11 +21,9 @@ class Ports:
 
     def keep_one(self, ip: str) -> int:
         """Choose a free port of the local address ``ip`` and keep it; raises ``OSError``."""
-        with contextlib.ExitStack() as stack:
-            kept = stack.enter_context(socket.socket())
-            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            kept.bind((ip, 0))
-            self._kept.push(stack.pop_all())
+        kept = self._kept.enter_context(socket.socket())
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind((ip, 0))
         return int(kept.getsockname()[1])
 
     def close(self) -> None:
