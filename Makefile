@@ -40,7 +40,7 @@ store: environment  ## run the lessons as shipped and store their outputs (ARGS=
 	.venv/bin/kcourse verify --store $(ARGS)
 
 lock: environment  ## resolve requirements.lock anew from pyproject.toml
-	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --group dev --upgrade \
+	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --group dev --upgrade \
 	  --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock
 
