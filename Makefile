@@ -20,7 +20,7 @@ lint: environment  ## style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-unit: environment  ## every test that needs no browser
+unit: environment peers  ## every test that needs no browser
 	$(PY) -m pytest -m "not browser" -n auto --dist loadfile -q
 
 verify: environment  ## every lesson, as shipped and with solutions filled in
@@ -39,17 +39,24 @@ browser: environment tools  ## the book and JupyterLab in a real browser
 store: environment  ## run the lessons as shipped and store their outputs (ARGS=path of one lesson)
 	.venv/bin/kcourse verify --store $(ARGS)
 
-lock: environment  ## resolve requirements.lock anew from pyproject.toml
+lock: environment  ## resolve requirements.lock anew from pyproject.toml, and the other graders' lock
 	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --group dev --upgrade \
 	  --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock
+	# What .venv has is left out. otter-grader wants wrapt<2 without need; TensorFlow takes any.
+	echo 'wrapt>=1.16' | $(PY) -m uv pip compile requirements-peers.in --constraints requirements.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) \
+	  --overrides - --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
+	  --custom-compile-command "make lock" --output-file requirements-peers.lock
 
 clean:  ## remove what was built, not the environment and not the workspace
 	rm -rf build book/_build .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: environment tools
+.PHONY: environment tools peers
 .NOTPARALLEL:
 environment:
 	@tools/environment.sh
 tools:
 	@tools/browser.sh
+peers: environment
+	@tools/peers.sh

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -17,6 +18,9 @@ from kcourse.exercise import Exercise, Verdict, assess, observe_case
 
 P = ParamSpec("P")
 
+#: Set while the grader runs a lesson's cells.
+GRADING = "KCOURSE_GRADING"
+
 
 def _shown_as_card(function: Callable[P, cards.Card]) -> Callable[P, None]:
     """Display the card that ``function`` returns; a user's mistake becomes a card as well.
@@ -26,7 +30,7 @@ def _shown_as_card(function: Callable[P, cards.Card]) -> Callable[P, None]:
 
     @functools.wraps(function)
     def shown(*args: P.args, **kwargs: P.kwargs) -> None:
-        if os.environ.get("KCOURSE_GRADING"):
+        if os.environ.get(GRADING):
             return
         try:
             card = function(*args, **kwargs)
@@ -43,14 +47,33 @@ def check(answer: Any) -> cards.Card:
 
     ``answer`` is the function or class you wrote, or the exercise's name.
     """
-    exercise, submission = _resolve(answer, sys._getframe(2).f_globals)
-    if submission is None:
-        raise KcourseError(
-            f"{exercise.name!r} is not defined yet. Run the cell that defines it, then check again."
-        )
-    verdict = check_answer(exercise, submission, np.random.default_rng())
-    journal.record(exercise.name, "check", verdict.outcome)
-    return cards.verdict(verdict, exercise)
+    return _checked(answer, sys._getframe(2).f_globals)[0]
+
+
+class NotCorrect(AssertionError):
+    """What ``require`` raises: the reason in short, as the card says the rest.
+
+    IPython shows it without a traceback, which would lead into this module.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def require(answer: Any) -> None:
+    """Check an answer as ``check`` does, and raise ``NotCorrect`` unless it is correct.
+
+    For graders that take a cell for failed when it raises, such as nbgrader. They do so as well
+    if anything is written to standard error, a mere warning for example: what the answer writes
+    there while it is checked goes to standard output instead.
+    """
+    if os.environ.get(GRADING):
+        return
+    with _standard_error_as_output():
+        card, verdict = _checked(answer, sys._getframe(1).f_globals)
+        cards.show(card)
+    if not verdict.correct:
+        raise NotCorrect(f"{verdict.exercise} is {verdict.outcome}: {verdict.reason}")
 
 
 @_shown_as_card
@@ -98,6 +121,36 @@ def next_hints(exercise: Exercise, workspace: Path | None = None) -> tuple[str, 
     shown = min(standing(exercise, workspace).hints + 1, len(exercise.hints))
     journal.record(exercise.name, "hint", workspace=workspace)
     return exercise.hints[:shown]
+
+
+def _checked(answer: Any, namespace: Mapping[str, Any]) -> tuple[cards.Card, Verdict]:
+    """Check an answer and record the outcome; return the card to show, and the verdict."""
+    exercise, submission = _resolve(answer, namespace)
+    if submission is None:
+        raise KcourseError(
+            f"{exercise.name!r} is not defined yet. Run the cell that defines it, then check again."
+        )
+    verdict = check_answer(exercise, submission, np.random.default_rng())
+    journal.record(exercise.name, "check", verdict.outcome)
+    return cards.verdict(verdict, exercise), verdict
+
+
+@contextlib.contextmanager
+def _standard_error_as_output() -> Iterator[None]:
+    """Send to standard output what is written to standard error, by Python or by a library."""
+    stream = sys.stderr
+    kept = os.dup(2)
+    os.dup2(1, 2)
+    # Loggers hold the stream itself, so giving sys.stderr another one would not reach them.
+    with contextlib.suppress(AttributeError):  # outside a kernel it may be of a type without room
+        stream.write = sys.stdout.write  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(AttributeError):
+            del stream.write
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _resolve(answer: Any, namespace: Mapping[str, Any]) -> tuple[Exercise, Any]:

@@ -1,0 +1,37 @@
+"""Run another grader from ``.peers``, with no settings of the user's in the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PEERS = Path(__file__).parents[2] / ".peers"
+
+
+def run(*arguments: str, cwd: Path) -> str:
+    """Run ``python`` with ``arguments`` in ``cwd`` and return what it printed; it must succeed."""
+    assert PEERS.is_dir(), "The other graders are not installed: run tools/peers.sh."
+    home = cwd / ".settings"
+    environment = os.environ | {
+        "PYTHONPATH": str(PEERS),
+        "PATH": os.pathsep.join([str(PEERS / "bin"), os.environ["PATH"]]),  # for alembic
+        "JUPYTER_CONFIG_DIR": str(home / "jupyter"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    # ipykernel looks at the first, matplotlib at the second: a kernel is to be as in real life.
+    for name in ("PYTEST_CURRENT_TEST", "MPLBACKEND"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
