@@ -16,7 +16,7 @@ from mutants import mutants
 
 from kcourse import exercises, lessons
 from kcourse.comparing import difference
-from kcourse.exercise import Exercise, Verdict, assess, observe_case, observer_source
+from kcourse.exercise import Exercise, Verdict, assess, method_source, observe_case
 from kcourse.notebook import check_answer
 from kcourse.solutions import source_of
 
@@ -130,7 +130,7 @@ def test_the_judge_refuses_mutants_that_behave_differently(exercise: Exercise) -
 @every_exercise
 def test_it_can_be_observed_in_another_process(exercise: Exercise) -> None:
     namespace: dict[str, Any] = {}
-    exec(observer_source(exercise), namespace)
+    exec(method_source(exercise.observe), namespace)
     submission = submission_from(exercise, source_of(exercise))
     verdict = assess(
         exercise,

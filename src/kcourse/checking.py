@@ -34,7 +34,8 @@ from kcourse.grading.session import Limits, WorkerFailed
 from kcourse.grading.submission import Submission
 from kcourse.lessons import Lesson
 
-LIMITS = Limits.for_timeout(30)
+#: A learner's own answers on a learner's own machine, where the lesson runs them as well.
+LIMITS = Limits.for_timeout(30, sandbox="off")
 _SIGNS = {"correct": ("✓", "green"), "wrong": ("✗", "red"), "not attempted": ("○", None)}
 _UNTRIED = ("not attempted", "missing")
 _DEBOUNCE_MS = 400

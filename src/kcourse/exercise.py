@@ -4,7 +4,8 @@ One definition serves the lesson, the terminal, the grader and the tests. Its li
 
 1. ``cases(rng)`` yields fresh inputs (trusted side, NumPy only).
 2. ``observe(submission, **inputs)`` runs *with the learner's code* and returns anything;
-   ``observe_case`` turns that into plain data or says what was raised.
+   ``observe_case`` turns that into plain data or says what was raised. If the answer leaves
+   files, ``inspect(folder, returned, **inputs)`` loads them *where no learner's code has run*.
 3. ``judge(case, observation)`` runs *where the learner's code is not* and compares with an
    independent oracle. It raises ``Wrong`` with a message for the learner.
 
@@ -16,11 +17,13 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
+import tempfile
 import textwrap
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -28,11 +31,13 @@ import numpy as np
 from kcourse.comparing import difference
 from kcourse.plain import Plain, describe, to_plain
 
-#: What can go wrong before an answer gives a value; the last four only when grading, where the
-#: learner's code runs in another process.
-Failure = Literal["raised", "not attempted", "missing", "timed out", "out of memory", "crashed"]
+#: What can go wrong before an answer gives a value; all but the first two only when grading,
+#: where the learner's code runs in another process.
+Failure = Literal[
+    "raised", "not attempted", "missing", "timed out", "out of memory", "crashed", "forbidden"
+]
 ObservationStatus = Literal["returned", Failure]
-Outcome = Literal["correct", "wrong", Failure, "forbidden"]
+Outcome = Literal["correct", "wrong", Failure]
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,12 @@ class Exercise(ABC):
             *(tf.constant(v) if isinstance(v, np.ndarray) else v for v in inputs.values())
         )
 
+    #: ``inspect(folder, returned, **inputs)``, a static method, for an answer that leaves files
+    #: (a saved model): ``observe`` then gets ``folder``, a ``pathlib.Path``, as well. It loads
+    #: them and returns what is judged; what it raises makes the answer wrong. When graded it runs
+    #: in a confined process of its own, so it too must stand on its own.
+    inspect: ClassVar[Callable[..., Any] | None] = None
+
     #: ``expected(**inputs)``: the right result by NumPy or a slow, obvious loop, never by the
     #: solution. A method of the subclass, with the exercise's own parameters.
     expected: Callable[..., Any]
@@ -205,21 +216,38 @@ def register(cls: type[Exercise]) -> type[Exercise]:
     return cls
 
 
-def observer_source(exercise: Exercise) -> str:
-    """Return the source of the exercise's ``observe`` as a plain function, for another process."""
-    source = textwrap.dedent(inspect.getsource(type(exercise).observe))
+def method_source(function: Callable[..., Any]) -> str:
+    """Return the source of a static method as a plain function, for another process."""
+    source = textwrap.dedent(inspect.getsource(function))
     return source.removeprefix("@staticmethod\n")
 
 
+def observe_here(exercise: Exercise, submission: Any, case: Case) -> Observation:
+    """Observe an answer on one case in this process, which is the learner's own."""
+    if exercise.inspect is None:
+        return observe_case(exercise.observe, submission, case.inputs)
+    with tempfile.TemporaryDirectory(prefix="kcourse-answer-") as name:
+        folder = Path(name)
+        first = observe_case(exercise.observe, submission, case.inputs, folder=folder)
+        if first.status != "returned":
+            return first
+        return inspect_case(exercise.inspect, folder, first.value, case.inputs)
+
+
 def observe_case(
-    observe: Callable[..., Any], submission: Any, inputs: Mapping[str, Plain]
+    observe: Callable[..., Any],
+    submission: Any,
+    inputs: Mapping[str, Plain],
+    **more: Any,
 ) -> Observation:
     """Run the learner's code on one case; exceptions become observations.
 
-    The inputs are copied first, so code that changes its arguments harms nobody.
+    The inputs are copied first, so code that changes its arguments harms nobody. ``more`` are
+    arguments that are no data, such as a folder.
     """
     try:
-        value = observe(submission, **{name: to_plain(item) for name, item in inputs.items()})
+        copies = {name: to_plain(item) for name, item in inputs.items()}
+        value = observe(submission, **more, **copies)
         return Observation("returned", to_plain(value))
     except NotImplementedError as error:
         if str(error) and "answer" not in str(error):
@@ -227,6 +255,21 @@ def observe_case(
         return Observation("not attempted")
     except Exception as error:
         return Observation("raised", error=explain_error(error, submission))
+
+
+def inspect_case(
+    inspector: Callable[..., Any], folder: Path, returned: Plain, inputs: Mapping[str, Plain]
+) -> Observation:
+    """Load what an answer left in ``folder``; if that fails, the observation says why."""
+    try:
+        return Observation("returned", to_plain(inspector(folder, returned, **inputs)))
+    except Exception as error:
+        return unusable(explain_error(error))
+
+
+def unusable(reason: str) -> Observation:
+    """Return the observation of an answer whose files cannot be used: it is wrong."""
+    return Observation("returned", error=f"What your answer saved cannot be used: {reason}")
 
 
 def assess(
@@ -250,6 +293,8 @@ def assess(
                 observation.status, reason=observation.error, given=given, note=case.note
             )
         try:
+            if observation.error:
+                raise Wrong(observation.error)
             exercise.judge(case, observation)
         except Wrong as wrong:
             return verdict(

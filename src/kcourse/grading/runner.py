@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kcourse.exercise import Case, Exercise, Observation, observer_source
+from kcourse.exercise import Case, Exercise, Observation, method_source, unusable
 from kcourse.grading.answers import LessonAnswers
+from kcourse.grading.scratch import Unfit
 from kcourse.grading.server import Server
 from kcourse.grading.session import CellResult, Limits, Session, WorkerLost
 from kcourse.lessons import is_setup
-from kcourse.plain import to_plain
+from kcourse.plain import Plain, to_plain
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ class Runner:
         self.good: list[Cell] = []
         self.observed = False
         self._session: Session | None = None
+        self._verifier: Session | None = None
 
     def __enter__(self) -> Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._drop()
+        self._drop_verifier()
 
     def run(self, cell: Cell) -> CellResult:
         """Run a cell; a cell that costs the worker its life is not run again."""
@@ -85,30 +89,65 @@ class Runner:
 
     def observer(self, exercise: Exercise) -> Callable[[Case], Observation]:
         """Return the function that observes the exercise's answer on a case."""
-        source = observer_source(exercise)
+        source = method_source(exercise.observe)
         self.observed = False
+        self._drop_verifier()  # what one answer did to it is of no concern to the next
 
         def observe(case: Case) -> Observation:
             inputs = {name: to_plain(value) for name, value in case.inputs.items()}
+            folder = f"left-{secrets.token_hex(8)}" if exercise.inspect else ""
             try:
                 session = self._ready()
-                seconds = self.budget.seconds(self.budget.limits.observation)
-                observation = session.observe(exercise.name, source, inputs, seconds=seconds)
+                seconds = self._seconds()
+                observation = session.observe(
+                    exercise.name, source, inputs, seconds=seconds, folder=folder
+                )
                 self.observed = True
-                return observation
             except WorkerLost as lost:
                 lost = self._bury(lost)
                 return Observation(lost.outcome, error=lost.reason)
+            if exercise.inspect is None or observation.status != "returned":
+                return observation
+            try:
+                files = session.scratch.take(folder)
+            except Unfit as error:
+                return unusable(str(error))
+            return self._inspect(method_source(exercise.inspect), files, observation.value, inputs)
 
         return observe
+
+    def _inspect(
+        self, source: str, files: Mapping[str, bytes], returned: Plain, inputs: Mapping[str, Plain]
+    ) -> Observation:
+        """Load what an answer left where no learner's code has run."""
+        try:
+            if self._verifier is None:
+                self._verifier = self._new_session()
+            return self._verifier.inspect(source, files, returned, inputs, seconds=self._seconds())
+        except WorkerLost as lost:
+            self._drop_verifier()
+            return unusable(lost.reason)
+
+    def _drop_verifier(self) -> None:
+        if self._verifier is not None:
+            self._verifier.close()
+            self._verifier = None
+
+    def _new_session(self) -> Session:
+        session = Session(self.budget.limits, self.budget.stop, self.budget.server)
+        try:
+            session.wait_until_ready()
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     def _ready(self) -> Session:
         """Return a worker in which the setup cell and all good cells have run."""
         while self._session is None:
             if used_up := self.budget.used_up():
                 raise used_up
-            self._session = Session(self.budget.limits, self.budget.stop, self.budget.server)
-            self._session.wait_until_ready()
+            self._session = self._new_session()
             for source in self.setup:
                 self._session.run_released(source)
             self.budget.start()
@@ -123,6 +162,9 @@ class Runner:
 
     def _cell_seconds(self) -> float:
         return self.budget.seconds(self.budget.limits.cell)
+
+    def _seconds(self) -> float:
+        return self.budget.seconds(self.budget.limits.observation)
 
     def _bury(self, lost: WorkerLost) -> WorkerLost:
         """End what is left of the worker; a deadline met for want of time says so."""

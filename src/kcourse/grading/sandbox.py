@@ -64,6 +64,12 @@ class LayerMissing(Exception):
     """A layer cannot be put on; the message says why."""
 
 
+def prepare() -> None:
+    """Do once, before a process forks workers, what each of them would have to do."""
+    with contextlib.suppress(LayerMissing):
+        _landlock_version()  # looks for the C library with the help of other programs
+
+
 def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
     """Put every layer on this process that can be had.
 
@@ -133,16 +139,9 @@ def limit_resources(memory: int, cpu_seconds: int) -> None:
 
 def _landlock(readable: Mapping[Path, bool], scratch: Path) -> str:
     """Allow reading what is ``readable``, and nearly everything in the scratch folder."""
-    try:
-        import landlockpy
-    except ImportError:
-        raise LayerMissing("it is a part of Linux") from None
-    try:
-        version = landlockpy.abi_version()
-    except (OSError, landlockpy.LandlockError) as error:
-        raise LayerMissing(f"this kernel has none, or it is switched off ({error})") from None
-    if version < _LEAST_LANDLOCK:
-        raise LayerMissing(f"version {_LEAST_LANDLOCK} is needed (Linux 6.2); this is {version}")
+    version = _landlock_version()
+    import landlockpy
+
     file, folder = landlockpy.AccessFS.READ_FILE, landlockpy.AccessFS.READ_DIR
     write = landlockpy.AccessFS.WRITE_FILE
     with landlockpy.Ruleset(
@@ -157,6 +156,21 @@ def _landlock(readable: Mapping[Path, bool], scratch: Path) -> str:
         rules.allow_path(scratch, rules.handled_fs & ~special)
         rules.restrict()
     return f"Landlock {version}"
+
+
+def _landlock_version() -> int:
+    """Return the version of Landlock; raises ``LayerMissing`` if it has too few rules."""
+    try:
+        import landlockpy
+    except ImportError:
+        raise LayerMissing("it is a part of Linux alone") from None
+    try:
+        version = int(landlockpy.abi_version())
+    except (OSError, landlockpy.LandlockError) as error:
+        raise LayerMissing(f"this kernel has none, or it is switched off ({error})") from None
+    if version < _LEAST_LANDLOCK:
+        raise LayerMissing(f"version {_LEAST_LANDLOCK} is needed (Linux 6.2); this is {version}")
+    return version
 
 
 def _readable() -> dict[Path, bool]:

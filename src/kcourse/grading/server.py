@@ -9,8 +9,8 @@ alone, and ends with it. All of its mechanism is the warm kernel's (``kcourse.ke
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from kcourse.grading import sandbox
 from kcourse.kernel.child import Birth, begin
 from kcourse.kernel.errors import Unavailable
 from kcourse.kernel.parent import Parent
@@ -48,13 +49,16 @@ class Server:
         self._patience = patience
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        #: For the workers' scratch folders; the server removes it if the grader is killed.
+        self.folder = Path(tempfile.mkdtemp(prefix="kcourse-workers-"))
+        self.folder.chmod(0o711)  # a worker may be another user, who must reach its own folder
 
     def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def fork(
         self, scratch: Path, environment: Mapping[str, str], limits: Sequence[int], files: list[int]
@@ -64,7 +68,7 @@ class Server:
         Args:
             scratch: the worker's folder.
             environment: the worker's environment.
-            limits: what the worker caps itself at, as ``worker.limit_resources`` takes them.
+            limits: how the worker confines itself, as ``worker.work`` takes it.
             files: stdin, stdout and stderr, then the pipes of requests and replies.
 
         Raises:
@@ -91,8 +95,7 @@ class Server:
         if self._process is None:
             self._start()
         assert self._process is not None
-        assert self._folder is not None
-        with Place(_NAME, os.open(self._folder.name, os.O_RDONLY | os.O_DIRECTORY)) as place:
+        with Place(_NAME, os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)) as place:
             while (connection := place.connect(deadline - time.monotonic())) is None:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise Unavailable(f"the worker server did not start: {self._said()}")
@@ -100,15 +103,14 @@ class Server:
         return connection
 
     def _start(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kcourse-workers-")
         # Not -I: see ``session``.
         command = [sys.executable, "-s", "-P", "-m", "kcourse.grading.server"]
-        command += [self._folder.name, str(os.getpid()), *self._libraries]
-        home = {"HOME": self._folder.name, "TMPDIR": self._folder.name}
-        with (Path(self._folder.name) / "log").open("wb") as log:
+        command += [str(self.folder), str(os.getpid()), *self._libraries]
+        home = {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
+        with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
-                cwd=self._folder.name,
+                cwd=self.folder,
                 env={**self._environment, **home},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -117,8 +119,7 @@ class Server:
             )
 
     def _said(self) -> str:
-        assert self._folder is not None
-        log = Path(self._folder.name) / "log"
+        log = self.folder / "log"
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
@@ -127,10 +128,6 @@ class Server:
             self._process.kill()
             self._process.wait()
             self._process = None
-        if self._folder is not None:
-            with contextlib.suppress(OSError):
-                self._folder.cleanup()
-            self._folder = None
 
 
 def main() -> None:
@@ -141,8 +138,14 @@ def main() -> None:
     parser.add_argument("libraries", nargs="*")
     given = parser.parse_args()
     place = Place(_NAME, os.open(given.folder, os.O_RDONLY | os.O_DIRECTORY))
-    parent = Parent(place, [_WORKER, *given.libraries], master=given.master)
+    parent = Parent(
+        place,
+        [_WORKER, *given.libraries],
+        master=given.master,
+        farewell=lambda: shutil.rmtree(given.folder, ignore_errors=True),
+    )
     parent.prepare()
+    sandbox.prepare()
     birth = parent.serve()
     if birth is not None:
         work(birth)
@@ -154,9 +157,9 @@ def work(birth: Birth) -> NoReturn:
     from kcourse.grading import worker
 
     os.close(birth.requester)
-    worker.limit_resources(*map(int, birth.request["arguments"]))
-    worker.Worker(*birth.files).serve()
-    os._exit(0)
+    memory, cpu_seconds, confined = map(int, birth.request["arguments"])
+    requests, replies = birth.files
+    worker.work(requests, replies, memory, cpu_seconds, bool(confined))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 A worker is believed in nothing but what it shows: its replies are plain data, checked type by
 type. Whatever else happens (silence, a crash, a broken frame) is a ``WorkerLost`` with the
-outcome it means for the cell or the answer that was being run. A worker that cannot even run
-the released setup cell is a ``WorkerFailed``: no learner's fault.
+outcome it means for the cell or the answer that was being run. A worker that cannot be confined
+as it should be, or cannot even run the released setup cell, is a ``WorkerFailed``: no learner's
+fault.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 from kcourse.exercise import Observation, ObservationStatus
 from kcourse.grading import wire
+from kcourse.grading.scratch import Scratch
 from kcourse.grading.server import Server
 from kcourse.kernel.errors import Unavailable
 from kcourse.kernel.process import WarmProcess
@@ -33,28 +35,37 @@ from kcourse.plain import Plain
 MAX_OUTPUT = 1 << 20
 _CHUNK = 1 << 16
 _TICK = 0.2
+#: How often the scratch folder is looked at while a worker works, in seconds.
+_LOOK = 0.5
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH")
 _OUT_OF_MEMORY = re.compile(r"(MemoryError|_ArrayMemoryError|ResourceExhaustedError)\b")
 
 
 #: What losing a worker means for what it was doing.
-Loss = Literal["timed out", "out of memory", "crashed"]
+Loss = Literal["timed out", "out of memory", "crashed", "forbidden"]
+#: Whether workers must be confined, should be, or need not be (the learner's own machine).
+Sandbox = Literal["required", "best-effort", "off"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long things may take, in seconds, and how much address space a worker gets, in bytes."""
+    """How long things may take, in seconds, and how a worker is confined.
+
+    ``memory`` is the address space that a worker gets, in bytes.
+    """
 
     start: float = 180.0
     cell: float = 60.0
     observation: float = 60.0
     notebook: float = 600.0
     memory: int = 4 << 30
+    sandbox: Sandbox = "required"
 
     @classmethod
-    def for_timeout(cls, seconds: float) -> Limits:
+    def for_timeout(cls, seconds: float, sandbox: Sandbox = "required") -> Limits:
         """Return the limits for ``seconds`` a cell and ten times as long a notebook."""
-        return cls(cell=seconds, observation=seconds, notebook=max(cls.notebook, 10 * seconds))
+        notebook = max(cls.notebook, 10 * seconds)
+        return cls(cell=seconds, observation=seconds, notebook=notebook, sandbox=sandbox)
 
 
 class WorkerFailed(Exception):
@@ -111,6 +122,9 @@ class Capture:
 class Session:
     """One worker process with a scratch folder of its own; use it as a context manager.
 
+    Once it is ready, ``layers`` are the layers of confinement in force, and ``missing`` is what is
+    missing, with the reasons.
+
     Args:
         limits: see ``Limits``.
         stop: when set (by another thread), the next wait raises ``Stopped``.
@@ -126,12 +140,13 @@ class Session:
         self._stop = stop or threading.Event()
         self._asked = 0
         self._received = bytearray()
-        self._scratch = tempfile.TemporaryDirectory(
-            prefix="kcourse-worker-", ignore_cleanup_errors=True
-        )
+        self._looked = time.monotonic()
+        self.layers: list[str] = []
+        self.missing: list[str] = []
+        self.scratch = Scratch(server.folder if server is not None else None)
         self._open: list[int] = []
         try:
-            self._process = self._start(Path(self._scratch.name))
+            self._process = self._start(self.scratch.path)
         except BaseException:
             self._clean_up()
             raise
@@ -143,11 +158,18 @@ class Session:
         self.close()
 
     def wait_until_ready(self) -> None:
-        """Wait for the worker's first frame; raises ``WorkerFailed`` if there is none."""
+        """Wait for the worker's first frame.
+
+        Raises ``WorkerFailed`` if there is none, or if the worker is not confined as it must be.
+        """
         try:
-            self._receive(0, b"", self.limits.start)
+            reply = self._receive(0, b"", self.limits.start)
         except WorkerLost as lost:
             raise WorkerFailed(f"The worker did not start: {lost.reason}\n{self._said()}") from None
+        # No learner's code has run in it yet: this can be believed.
+        self.layers, self.missing = reply["layers"], reply["missing"]
+        if self.missing and self.limits.sandbox == "required":
+            raise WorkerFailed(f"Answers cannot be confined here. {'; '.join(self.missing)}.")
 
     def run_released(self, source: str) -> None:
         """Run a cell of the released lesson that must not fail."""
@@ -171,10 +193,36 @@ class Session:
         return CellResult(error, tuple(refused[:5]))
 
     def observe(
-        self, name: str, observer: str, inputs: dict[str, Plain], *, seconds: float
+        self,
+        name: str,
+        observer: str,
+        inputs: Mapping[str, Plain],
+        *,
+        seconds: float,
+        folder: str = "",
     ) -> Observation:
-        """Ask what the answer ``name`` gives on one case; raises ``WorkerLost``."""
-        request = {"do": "observe", "name": name, "source": observer, "inputs": inputs}
+        """Ask what the answer ``name`` gives on one case; raises ``WorkerLost``.
+
+        ``folder`` is the name of a new folder in the scratch folder, for what the answer saves.
+        """
+        request = {"do": "observe", "name": name, "source": observer, "folder": folder}
+        return self._observed({**request, "inputs": dict(inputs)}, seconds)
+
+    def inspect(
+        self,
+        inspector: str,
+        files: Mapping[str, bytes],
+        returned: Plain,
+        inputs: Mapping[str, Plain],
+        *,
+        seconds: float,
+    ) -> Observation:
+        """Ask, as of a verifier, what ``files`` hold that an answer left; raises ``WorkerLost``."""
+        folder = self.scratch.put(files)
+        request = {"do": "inspect", "source": inspector, "folder": folder, "returned": returned}
+        return self._observed({**request, "inputs": dict(inputs)}, seconds)
+
+    def _observed(self, request: dict[str, Plain], seconds: float) -> Observation:
         reply = self._ask(request, seconds)
         status, error = reply.get("status"), reply.get("error")
         if status not in get_args(ObservationStatus) or type(error) is not str:
@@ -199,7 +247,7 @@ class Session:
         for descriptor in self._open:
             os.set_blocking(descriptor, False)
         cpu_seconds = math.ceil(self.limits.start + self.limits.notebook) * (os.cpu_count() or 1)
-        most = (self.limits.memory, cpu_seconds)
+        most = (self.limits.memory, cpu_seconds, int(self.limits.sandbox != "off"))
         # Not -I: that would ignore PYTHONHASHSEED, without which the order of a learner's set,
         # and so a report, differs from run to run. The environment is ours, so -s -P is as good.
         command = [sys.executable, "-s", "-P", "-m", "kcourse.grading.worker"]
@@ -245,6 +293,7 @@ class Session:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise WorkerLost("timed out", f"It did not end within {seconds:g} s.")
+                self._look_at_scratch()
                 dead = self._process.poll() is not None
                 ready = {key.fd for key, _ in waiting.select(0 if dead else min(left, _TICK))}
                 if self._output in ready and not self._take_output():
@@ -261,6 +310,13 @@ class Session:
                     return reply
                 if dead and not ready:
                     raise self._lost()
+
+    def _look_at_scratch(self) -> None:
+        """End a worker that fills the disk: raises ``WorkerLost``."""
+        if time.monotonic() - self._looked > _LOOK:
+            if too_much := self.scratch.overfull(self._process.pid):
+                raise WorkerLost("crashed", too_much)
+            self._looked = time.monotonic()
 
     def _write(self, data: memoryview) -> int:
         try:
@@ -305,6 +361,8 @@ class Session:
             return _broken("it closed its pipe")
         if code == -signal.SIGXCPU:
             return WorkerLost("timed out", "It used up its processor time.")
+        if code == -signal.SIGSYS:
+            return WorkerLost("forbidden", "It asked the system for what no answer may do.")
         if code < 0:
             return WorkerLost("crashed", f"The process was ended by {_signal_name(-code)}.")
         return WorkerLost("crashed", f"The process ended by itself, with exit code {code}.")
@@ -319,7 +377,7 @@ class Session:
         for descriptor in self._open:
             os.close(descriptor)
         self._open = []
-        self._scratch.cleanup()
+        self.scratch.remove()
 
 
 def environment(scratch: Path) -> dict[str, str]:

@@ -3,8 +3,10 @@
 Started by ``kcourse.grading.session`` as ``python -m kcourse.grading.worker``, with two pipes:
 requests come in by one, replies go out by the other, as frames (``kcourse.grading.wire``).
 It holds neither cases nor expected values, reports nothing but what a cell raised and what an
-answer gave, and is ended by SIGKILL. Life cycle: limit its resources, start an IPython shell,
-say ``ready``, then answer ``run`` and ``observe`` requests until the pipe is closed.
+answer gave, and is ended by SIGKILL. Life cycle: confine itself, start an IPython shell, say that
+it is ready and which layers of confinement are in force, then answer ``run`` and ``observe``
+requests until the pipe is closed. A worker that runs no learner's code, but loads what an answer
+left in another worker, answers ``inspect`` requests: it is then called a verifier.
 """
 
 from __future__ import annotations
@@ -13,20 +15,19 @@ import __future__
 import argparse
 import contextlib
 import os
-import resource
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from kcourse.exercise import Observation, explain_error, observe_case
-from kcourse.grading import wire
+from kcourse.exercise import Observation, explain_error, inspect_case, observe_case
+from kcourse.grading import sandbox, wire
 from kcourse.plain import Opaque
 
-MAX_FILE = 64 << 20
 MAX_ERROR = 4000
 _SCRIPTS = frozenset(
     {"script", "bash", "sh", "perl", "ruby", "python", "python2", "python3", "pypy"}
@@ -81,19 +82,22 @@ class WorkerShell(InteractiveShell):  # type: ignore[misc]
 class Worker:
     """Answers the requests of one session."""
 
-    def __init__(self, requests: int, replies: int) -> None:
+    def __init__(self, requests: int, replies: int, confinement: sandbox.Confinement) -> None:
+        self._confinement = confinement
         self._requests = os.fdopen(requests, "rb")
         self._replies = os.fdopen(replies, "wb")
         self._shell: WorkerShell = WorkerShell.instance()
-        self._observers: dict[str, Callable[..., Any]] = {}
+        self._functions: dict[str, Callable[..., Any]] = {}
 
     def serve(self) -> None:
         """Say that the worker is ready, then answer until the other side closes the pipe."""
-        self._send({"id": 0})
+        confinement = {"layers": self._confinement.layers, "missing": self._confinement.missing}
+        self._send({"id": 0, **confinement})
+        does = {"run": self._run, "observe": self._observe, "inspect": self._inspect}
         while header := self._requests.read(wire.HEADER.size):
             text, buffers = wire.body_lengths(header)
             request = wire.unpack(self._requests.read(text), self._requests.read(buffers))
-            reply = self._run(request) if request["do"] == "run" else self._observe(request)
+            reply = does[request["do"]](request)
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):  # the learner may have closed or replaced it
                     stream.flush()
@@ -122,21 +126,31 @@ class Worker:
         if request["name"] not in namespace:
             return _reply(Observation("missing"))
         submission = namespace[request["name"]]
+        more = {}
         try:
-            observe = self._observer(request["source"])
-            return _reply(observe_case(observe, submission, request["inputs"]))
+            if request["folder"]:
+                more["folder"] = Path(request["folder"]).absolute()
+                more["folder"].mkdir()
+            observe = self._function(request["source"], "observe")
+            return _reply(observe_case(observe, submission, request["inputs"], **more))
         except BaseException as error:  # SystemExit, or an exception whose text cannot be made
             return _reply(Observation("raised", error=_explain(error, submission)))
 
-    def _observer(self, source: str) -> Callable[..., Any]:
+    def _inspect(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Load what an answer left, through the exercise's ``inspect``."""
+        folder = Path(request["folder"]).absolute()
+        load = self._function(request["source"], "inspect")
+        return _reply(inspect_case(load, folder, request["returned"], request["inputs"]))
+
+    def _function(self, source: str, name: str) -> Callable[..., Any]:
         """Return the function that ``source`` defines; it sees nothing but built-in names."""
-        if source not in self._observers:
+        if source not in self._functions:
             namespace: dict[str, Any] = {}
             # Its annotations name things that only its own module imports.
             flags = __future__.annotations.compiler_flag
-            exec(compile(source, "<observe>", "exec", flags, dont_inherit=True), namespace)
-            self._observers[source] = namespace["observe"]
-        return self._observers[source]
+            exec(compile(source, f"<{name}>", "exec", flags, dont_inherit=True), namespace)
+            self._functions[source] = namespace[name]
+        return self._functions[source]
 
 
 def _reply(observation: Observation) -> dict[str, Any]:
@@ -169,30 +183,34 @@ def _explain_cell(error: BaseException) -> str:
     return _explain(error, filename=cell)
 
 
-def limit_resources(memory: int, cpu_seconds: int) -> None:
-    """Cap what the operating system gives this process; a limit it does not know is left out."""
-    limits = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: MAX_FILE,
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: cpu_seconds,
-    }
-    for kind, most in limits.items():
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
+def work(requests: int, replies: int, memory: int, cpu_seconds: int, confined: bool) -> NoReturn:
+    """Be a worker, in the current folder, until the grader closes the pipe of requests.
+
+    Args:
+        requests: the pipe to read from.
+        replies: the pipe to write to.
+        memory: bytes of address space.
+        cpu_seconds: seconds of processor time.
+        confined: whether more than these two is limited: see ``sandbox``.
+    """
+    if confined:
+        confinement = sandbox.confine(Path.cwd(), memory, cpu_seconds)
+    else:
+        sandbox.limit_resources(memory, cpu_seconds)
+        confinement = sandbox.Confinement()
+    Worker(requests, replies, confinement).serve()
+    os._exit(0)
 
 
 def main() -> None:
     """Read what the session passes on the command line, and serve it."""
     parser = argparse.ArgumentParser()
-    for name in ("requests", "replies", "memory", "cpu_seconds"):
+    for name in ("requests", "replies", "memory", "cpu_seconds", "confined"):
         parser.add_argument(name, type=int)
     given = parser.parse_args()
-    limit_resources(given.memory, given.cpu_seconds)
     for descriptor in (given.requests, given.replies):
         os.set_inheritable(descriptor, False)
-    Worker(given.requests, given.replies).serve()
-    os._exit(0)
+    work(given.requests, given.replies, given.memory, given.cpu_seconds, bool(given.confined))
 
 
 if __name__ == "__main__":

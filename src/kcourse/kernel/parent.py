@@ -25,7 +25,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,7 @@ class Parent:
         libraries: modules to import.
         idle: seconds without work after which it ends.
         master: the only process that it works for, and ends with; by default, any of the user's.
+        farewell: is called last if the master ends before it.
     """
 
     def __init__(
@@ -96,11 +97,13 @@ class Parent:
         *,
         idle: float = math.inf,
         master: int | None = None,
+        farewell: Callable[[], None] = lambda: None,
     ) -> None:
         self._place = place
         self._libraries = libraries
         self._idle = idle
         self._master = master
+        self._farewell = farewell
         self._noted: dict[str, str | None] = {}
         self._set_by_import: dict[str, str] = {}
         self._selector = selectors.DefaultSelector()
@@ -163,7 +166,10 @@ class Parent:
         for kernel in self._kernels:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(kernel.process, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, kernel.process, os.WEXITED)
         self._place.clear()
+        self._farewell()
         os._exit(0)
 
     def _accept(self) -> None:
