@@ -26,6 +26,7 @@ SHORT = Limits(start=120, cell=3, observation=3, notebook=300, memory=3 << 29)
 
 
 class _NumpyExercise(Exercise):
+    title = "Numbers in `x`"
     points = 1
     see = "Section"
     hints = ("One.", "Two.")

@@ -14,45 +14,20 @@ import pytest
 import sample_course as sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_report import hostile_document
 
-from kcourse.exercise import Verdict
 from kcourse.grading import report
-from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.command import exit_code, grade_all
 from kcourse.grading.course import Course
-from kcourse.grading.running import LessonResult
 from kcourse.grading.session import Session, WorkerFailed
-from kcourse.grading.submission import Submission, find_submissions
-
-HOSTILE = (
-    "<img src=x onerror=alert(1)> **bold** [a](https://x.y) `c` | @all #1 \x1b[2J \u202e \ud800"
-)
+from kcourse.grading.showing import shown_ids
+from kcourse.grading.submission import find_submissions
+from kcourse.grading.summary import _code, summary
 
 
 @pytest.fixture
 def course(tmp_path: Path) -> Course:
     return sample.make_course(tmp_path / "released")
-
-
-def _document(course: Course, *, text: str = HOSTILE, timings: bool = False) -> report.Document:
-    """A report of one submission of each kind, with ``text`` wherever a learner has a say."""
-    given = LessonAnswers(course.lessons[0])
-    verdicts = {
-        name: Verdict(name, "correct", exercise.points, exercise.points)
-        for name, exercise in course.exercises.items()
-    }
-    wrong = verdicts | {"doubled": Verdict("doubled", "raised", 0, 2, text, {text: text}, text)}
-    key = given.lesson.key
-    submissions = [
-        Submission("ada", (given,)),
-        Submission(f"bob {text}", (given,), notes=(text,)),
-        Submission("cyd", problem=text or "?"),
-    ]
-    results: dict[tuple[str, str], LessonResult | WorkerFailed] = {
-        ("ada", key): LessonResult(verdicts, dict.fromkeys(verdicts, 0.5)),
-        (submissions[1].id, key): LessonResult(wrong, notes=[text]),
-    }
-    return report.document(submissions, results, course, 3, timings=timings)
 
 
 def _checked(document: report.Document) -> report.Document:
@@ -62,14 +37,14 @@ def _checked(document: report.Document) -> report.Document:
 
 
 def test_the_report_holds_the_fields_of_the_contract(course: Course) -> None:
-    document = _checked(_document(course))
+    document = _checked(hostile_document(course))
     assert document["schema"] == 1
     assert document["seed"] == 3
-    assert document["environment"]["sandbox"] == []
-    ada, bob, cyd = document["submissions"]
+    ada, bob, cyd, dan = document["submissions"]
     assert (ada["id"], ada["score"], ada["max_score"]) == ("ada", sample.FULL, sample.FULL)
-    assert (bob["score"], bob["status"]) == (sample.FULL - 2, "graded")
+    assert (bob["score"], bob["status"]) == (sample.FULL - 7, "graded")
     assert (cyd["score"], cyd["max_score"], cyd["status"]) == (None, None, "ungradable")
+    assert (dan["score"], dan["status"]) == (None, "grader error")
     assert ada["exercises"][0] == {
         "name": "doubled",
         "chapter": "sample",
@@ -81,8 +56,14 @@ def test_the_report_holds_the_fields_of_the_contract(course: Course) -> None:
     }
 
 
+def test_the_layers_of_confinement_are_in_the_report(course: Course) -> None:
+    assert _checked(hostile_document(course))["environment"]["sandbox"] == []
+    document = _checked(hostile_document(course, sandbox=("landlock", "seccomp")))
+    assert document["environment"]["sandbox"] == ["landlock", "seccomp"]
+
+
 def test_seconds_are_measured_when_asked_for(course: Course) -> None:
-    ada = _checked(_document(course, timings=True))["submissions"][0]
+    ada = _checked(hostile_document(course, timings=True))["submissions"][0]
     assert ada["seconds"] == pytest.approx(0.5 * len(sample.EXERCISES))
 
 
@@ -96,7 +77,7 @@ def test_seconds_are_measured_when_asked_for(course: Course) -> None:
     ],
 )
 def test_the_schema_refuses_what_looks_like_zero_points(course: Course, spoil: Any) -> None:
-    document = copy.deepcopy(_document(course))
+    document = copy.deepcopy(hostile_document(course))
     spoil(document["submissions"][2])
     with pytest.raises(jsonschema.ValidationError):
         _checked(document)
@@ -112,42 +93,55 @@ def test_cleaned_text_can_be_stored_and_shown_and_is_capped(text: str) -> None:
     assert kinds.isdisjoint({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
+@settings(deadline=None)
+@given(st.lists(st.text(min_size=1) | st.sampled_from(["a", "a\n", "a\\n", "a (2)"]), unique=True))
+def test_ids_stay_different_when_they_are_made_safe(ids: list[str]) -> None:
+    shown = shown_ids(ids)
+    assert list(shown) == ids
+    assert len(set(shown.values())) == len(ids)
+    assert all(one and "\n" not in one and one == report.clean(one) for one in shown.values())
+
+
+def test_an_id_is_shown_as_it_is_even_if_it_looks_like_an_address() -> None:
+    assert shown_ids(["0xdeadbeef"]) == {"0xdeadbeef": "0xdeadbeef"}
+
+
 def test_what_differs_from_run_to_run_is_left_out() -> None:
     text = "<f at 0x7f00deadbeef> in /tmp/kcourse-worker-ab_12/x.txt"
     assert report.clean(text) == "<f at 0x…> in ~/x.txt"
 
 
 def test_a_learners_text_means_nothing_in_the_summary(course: Course) -> None:
-    summary = report.summary(_document(course), 0.5)
-    codes = re.findall(r"<code>(.*?)</code>", summary)
+    text = summary(hostile_document(course), 0.5)
+    codes = re.findall(r"<code>(.*?)</code>", text)
     assert any("alert" in code for code in codes)
     for code in codes:
         plain = re.sub(r"&#\d+;", "", code)
         assert not re.search(r"[<>`*|@\[\]()~\\_:/!\"'#&]", plain), code
-    outside = re.sub(r"<code>.*?</code>", "", summary)
+    outside = re.sub(r"<code>.*?</code>", "", text)
     for fragment in ("alert", "bold", "@all", "\x1b", "\u202e"):
         assert fragment not in outside
-    assert len([line for line in summary.splitlines() if line.startswith("| ")]) == 2 + 3
+    assert len([line for line in text.splitlines() if line.startswith("| ")]) == 2 + 4
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.text())
 def test_any_text_keeps_the_summary_in_its_form(text: str) -> None:
-    code = report._code(report.clean(text))
+    code = _code(report.clean(text))
     assert re.fullmatch(r"<code>(\w|[ .,;…⏎-]|&#\d+;)*</code>", code)
     assert "\n" not in code
 
 
 def test_the_summary_of_a_large_class_stays_short(course: Course) -> None:
-    document = _document(course, text="x" * 10_000)
+    document = hostile_document(course, text="x" * 10_000)
     document["submissions"] = document["submissions"] * 1000
-    assert len(report.summary(document, 0.5)) < 1 << 20
+    assert len(summary(document, 0.5)) < 1 << 20
 
 
 def test_the_table_prints_a_learners_markup_as_it_is(
     course: Course, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    document = _document(course, text="[red]x[/red]")
+    document = hostile_document(course, text="[red]x[/red]")
     report.print_table(document, 0.5)
     out = capsys.readouterr().out
     assert "[red]x[/red]" in out
@@ -158,16 +152,17 @@ def test_the_table_prints_a_learners_markup_as_it_is(
     ("ids", "threshold", "code"),
     [
         ([0], 1.0, 0),
-        ([0, 1], 0.5, 0),
-        ([0, 1], 0.8, 0),
-        ([0, 1], 0.81, 1),
+        ([0, 1], 0.2, 0),
+        ([0, 1], 0.3, 0),
+        ([0, 1], 0.31, 1),
         ([0, 2], 0.0, 1),
+        ([0, 3], 0.0, 3),
     ],
 )
 def test_the_exit_code_says_whether_everybody_reached_the_threshold(
     course: Course, ids: list[int], threshold: float, code: int
 ) -> None:
-    document = _document(course)
+    document = hostile_document(course)
     document["submissions"] = [document["submissions"][number] for number in ids]
     assert exit_code(document, threshold) == code
 
@@ -223,5 +218,31 @@ def test_a_stopped_grading_leaves_no_worker(
 
 
 def test_the_report_is_json_that_any_reader_takes(course: Course) -> None:
-    text = report.as_json(_document(course))
+    text = report.as_json(hostile_document(course))
     assert json.loads(text.encode())["schema"] == 1
+
+
+def test_every_form_of_the_report_is_written_and_named(tmp_path: Path, course: Course) -> None:
+    folder = sample.write(tmp_path / "class", {"ada": sample.notebook(), "bob": b""})
+    submissions = find_submissions([folder], course)
+    document = hostile_document(course)
+    first, second = tmp_path / "first", tmp_path / "second"
+    for out in (first, second):
+        written = report.write(
+            document, out, 0.5, course=course, submissions=submissions, nbgrader=True
+        )
+    names = {path.relative_to(first).as_posix() for path in first.rglob("*") if path.is_file()}
+    assert names == {
+        *("report.json", "summary.md", "junit.xml", "grades.csv", "identical.json"),
+        *("nbgrader.csv", "nbgrader-assignments.csv", "feedback/ada.html", "feedback/dan.html"),
+        *(name for name in names if name.startswith(("feedback/bob-", "feedback/cyd-"))),
+    }
+    assert len(list((first / "feedback").iterdir())) == 4
+    assert {name.split("/")[0] for name in names} == {re.split("[ /]", one)[0] for one in written}
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_without_nbgrader_nothing_is_written_for_it(tmp_path: Path, course: Course) -> None:
+    report.write(hostile_document(course), tmp_path / "out", 0.5, course=course, submissions=[])
+    assert not list((tmp_path / "out").glob("nbgrader*"))
