@@ -26,7 +26,8 @@ from kcourse import exercises, journal
 from kcourse.errors import KcourseError
 from kcourse.exercise import Verdict
 from kcourse.grading.answers import LessonAnswers, Ungradable, normal, read_cells, take_answers
-from kcourse.grading.command import ended_like_an_interrupt, grade_all, require_posix, worker_server
+from kcourse.grading.batch import grade_all, worker_server
+from kcourse.grading.command import ended_like_an_interrupt, require_posix
 from kcourse.grading.course import Course
 from kcourse.grading.report import clean
 from kcourse.grading.server import Server

@@ -123,8 +123,12 @@ def update(as_json: bool, workspace: Path | None) -> None:
 @kcourse.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the reports to this new folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the reports to this new folder; an interrupted run goes on there.",
 )
+@click.option("--force", is_flag=True, help="Write to the folder although it holds other things.")
+@click.option("--id", "name", help="Id of the one submission (default: its folder's name).")
 @click.option("--threshold", type=float, default=0.0, help="Least share of points, 0 to 1.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="Notebooks at a time.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the cases (default: fresh).")
@@ -138,39 +142,24 @@ def update(as_json: bool, workspace: Path | None) -> None:
     help="A lesson that everybody hands in, such as 01_tensors/04_linear_algebra; may be repeated "
     "(default: the lessons that each submission holds).",
 )
+@click.option(
+    "--sandbox",
+    type=click.Choice(["required", "best-effort"]),
+    default="required",
+    help="What to do where answers cannot be confined: refuse, or grade and say so.",
+)
+@click.option("--format", type=click.Choice(["nbgrader"]), help="Write what nbgrader imports, too.")
 @click.option("--timings", is_flag=True, help="Put measured seconds into the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
 def grade(paths: tuple[Path, ...], **options: Any) -> None:
     """Grade notebooks, a workspace, or a folder with one sub-folder a learner.
 
-    Exit code 0: all graded, at or over the threshold; 1: someone below, or not gradable; 3: the
-    grader could not work. Answers are not confined yet: grade only people you trust.
+    Answers run in a sandbox that is tested before each run. Exit code 0: all graded, at or over
+    the threshold; 1: someone below, or not gradable; 3: the grader could not work.
     """
-    from kcourse import grading
+    from kcourse.grading import command
 
-    sys.exit(grading.grade(paths, **options))
-
-
-@kcourse.command()
-@click.argument("chapter")
-@click.option("--nbgrader", is_flag=True, help="As an assignment of nbgrader.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Write the lessons to this new folder, such as source/01_tensors of an nbgrader course.",
-)
-def release(chapter: str, nbgrader: bool, out: Path) -> None:
-    """Write the lessons of CHAPTER, such as 01_tensors, for another tool to hand out and grade.
-
-    nbgrader judges answers inside the learner's kernel, where they are not confined: what it
-    grades, `kcourse grade` can grade again.
-    """
-    from kcourse import release as releasing
-
-    if not nbgrader:
-        raise click.UsageError("Say for which tool. There is one: --nbgrader.")
-    sys.exit(releasing.release(chapter, out))
+    sys.exit(command.grade(paths, command.Options(**options)))
 
 
 @kcourse.command()

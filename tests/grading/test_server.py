@@ -14,7 +14,7 @@ import pytest
 import sample_course as sample
 
 from kcourse import kernel
-from kcourse.grading.command import worker_server
+from kcourse.grading.batch import worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, Session, WorkerFailed, environment

@@ -12,7 +12,7 @@ import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,17 @@ class LessonAnswers:
     answers: dict[str, str] = field(default_factory=dict)
     own: list[OwnCell] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return all that the grade depends on, as plain data."""
+        own = [[cell.anchor, cell.source] for cell in self.own]
+        return {"lesson": self.lesson.key, "answers": self.answers, "own": own}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any], lesson: Lesson) -> LessonAnswers:
+        """Return the answers that ``as_plain`` was made of."""
+        own = [OwnCell(source, anchor) for anchor, source in plain["own"]]
+        return cls(lesson, dict(plain["answers"]), own)
 
     def untouched(self, name: str) -> bool:
         """Whether the exercise's cell is still the stub."""

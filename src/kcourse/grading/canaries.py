@@ -20,6 +20,8 @@ from kcourse.exercise import method_source
 from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, Session, WorkerFailed, WorkerLost
 
+#: What a report says of the sandbox starts so where something is missing.
+DOUBT = "best effort: "
 _FAILED = 3
 _SECONDS = 60.0
 _SECRET = "what only the grader may read\n"
@@ -30,7 +32,7 @@ _ADVICE = (
 )
 
 #: What the canary runs. Each attempt raises an ``OSError`` (or a ``MemoryError``) if it is refused.
-_CELL = '''
+_CELL = """
 def canary(secret, solution, folder, port, pid, memory):
     import ctypes, mmap, os, socket, subprocess
     libc = ctypes.CDLL(None, use_errno=True)
@@ -51,7 +53,7 @@ def canary(secret, solution, folder, port, pid, memory):
         "write outside its folder": lambda: open(os.path.join(folder, "written"), "w").close(),
         "remove a file of the grader": lambda: os.remove(os.path.join(folder, "remove")),
         "connect": lambda: socket.create_connection(("127.0.0.1", port), timeout=5).close(),
-        "send a datagram": lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", port)),
+        "make a socket for datagrams": lambda: socket.socket(type=socket.SOCK_DGRAM).close(),
         "fork": fork,
         "start a program": lambda: subprocess.run(["true"]),
         "signal the grader": lambda: os.kill(pid, 0),
@@ -72,7 +74,7 @@ def canary(secret, solution, folder, port, pid, memory):
         except OSError:
             pass
     return done
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Proof:
 
     def shown(self) -> list[str]:
         """Return what a report says of the sandbox."""
-        return [*self.layers, *(f"best effort: {doubt}" for doubt in self.doubts)]
+        return [*self.layers, *(f"{DOUBT}{doubt}" for doubt in self.doubts)]
 
 
 def prove(limits: Limits, server: Server | None) -> Proof:

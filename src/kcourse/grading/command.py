@@ -2,87 +2,144 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
-from kcourse import kernel
 from kcourse.errors import KcourseError
-from kcourse.grading import report
-from kcourse.grading.answers import LessonAnswers
+from kcourse.grading import canaries, report, store
+from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
-from kcourse.grading.running import LessonResult, grade_lesson
-from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, WorkerFailed, environment
+from kcourse.grading.session import Limits, Sandbox
 from kcourse.grading.submission import Submission, find_submissions
 
 BELOW, FAILED = 1, 3
-NOT_CONFINED = "Answers run without a sandbox yet: grade only people you trust."
+MAX_ID = 100
 
 
-def grade(
-    paths: Sequence[Path],
-    *,
-    out: Path | None,
-    threshold: float,
-    jobs: int,
-    seed: int | None,
-    timeout: float,
-    due: Sequence[str],
-    timings: bool,
-    as_json: bool,
-) -> int:
-    """Grade the submissions at ``paths`` and show or write the report.
+@dataclass(frozen=True)
+class Options:
+    """What ``kcourse grade`` was told.
 
     Args:
-        paths: notebooks, workspaces, or class folders with one sub-folder a learner.
-        out: folder for ``report.json`` and ``summary.md``; must be new or empty.
+        out: folder for the reports; a new one, or that of the same run, which goes on.
+        force: forget what is in ``out`` of another run, and write even if it holds something else.
+        name: the id of the one submission; by default, its folder's or file's name.
         threshold: share of the points, 0 to 1, that everybody is to reach.
         jobs: notebooks graded at the same time.
         seed: seed of the cases; ``None`` draws one, which the report holds.
         timeout: seconds for one cell and for one case of an exercise.
         due: lessons that each submission must hold; without it, those that it holds count.
+        sandbox: whether answers must be confined, or as far as can be had.
+        format: ``nbgrader`` writes what its importers read, too.
         timings: put measured seconds into the report, which then differs from run to run.
         as_json: print the report instead of a table.
+    """
+
+    out: Path | None = None
+    force: bool = False
+    name: str | None = None
+    threshold: float = 0.0
+    jobs: int = 1
+    seed: int | None = None
+    timeout: float = 60.0
+    due: Sequence[str] = ()
+    sandbox: Sandbox = "required"
+    format: str | None = None
+    timings: bool = False
+    as_json: bool = False
+
+
+def grade(paths: Sequence[Path], options: Options) -> int:
+    """Grade the submissions at ``paths`` (notebooks, workspaces, class folders) and report.
 
     Returns:
         0 if all were graded and reached the threshold; 1 if someone did not, or handed in what
         cannot be graded; 3 if a worker could not do its work.
+
+    Raises:
+        KcourseError: an option or a path is not usable (exit code 2), or answers cannot be
+            confined (exit code 3).
     """
     require_posix()
-    if not 0 <= threshold <= 1:
-        raise KcourseError(f"--threshold is a share of the points, 0 to 1; got {threshold:g}.")
+    if not 0 <= options.threshold <= 1:
+        got = f"{options.threshold:g}"
+        raise KcourseError(f"--threshold is a share of the points, 0 to 1; got {got}.")
+    if options.format and options.out is None:
+        raise KcourseError(f"--format {options.format} writes a file: name a folder with --out.")
     course = Course.installed()
-    lessons = [course.lesson(name) for name in due]
-    if out is not None:
-        _make_empty(out)
-    submissions = find_submissions(paths, course, lessons)
-    if seed is None:
-        seed = secrets.randbelow(2**32)
-    limits = Limits.for_timeout(timeout)
-    with ended_like_an_interrupt():
-        results = grade_all(submissions, course, seed, limits=limits, jobs=jobs)
-    document = report.document(submissions, results, course, seed, timings=timings)
-    if out is not None:
-        report.write(document, out, threshold)
-    if as_json:
+    lessons = [course.lesson(name) for name in options.due]
+    submissions = _named(find_submissions(paths, course, lessons), options.name)
+    limits = Limits.for_timeout(options.timeout, options.sandbox)
+    run = {
+        "course": course.fingerprint(),
+        "timeout": options.timeout,
+        "sandbox": options.sandbox,
+        **report.versions(),
+    }
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(ended_like_an_interrupt())
+        kept = None
+        seed = secrets.randbelow(2**32) if options.seed is None else options.seed
+        if options.out is not None:
+            folder = store.opened(options.out, run, seed=options.seed, force=options.force)
+            kept = stack.enter_context(folder)
+            seed = kept.seed
+        server = stack.enter_context(worker_server(course, limits))
+        proof = canaries.prove(limits, server)
+        results = grade_all(
+            submissions, course, seed, limits=limits, jobs=options.jobs, server=server, store=kept
+        )
+        sandbox = proof.shown()
+        document = report.document(
+            submissions, results, course, seed, sandbox=sandbox, timings=options.timings
+        )
+        _show(document, submissions, course, options)
+    return exit_code(document, options.threshold)
+
+
+def _show(
+    document: report.Document, submissions: Sequence[Submission], course: Course, options: Options
+) -> None:
+    """Write the reports, and print what the user asked for."""
+    written: list[str] = []
+    if options.out is not None:
+        written = report.write(
+            document,
+            options.out,
+            options.threshold,
+            course=course,
+            submissions=submissions,
+            nbgrader=options.format == "nbgrader",
+        )
+    if options.as_json:
         print(report.as_json(document), end="")
     else:
-        report.print_table(document, threshold)
-        if out is not None:
-            print(f"Written: {out / report.JSON_NAME} and {out / report.SUMMARY_NAME}.")
-    print(NOT_CONFINED, file=sys.stderr)
-    return exit_code(document, threshold)
+        report.print_table(document, options.threshold)
+        if written:
+            print(f"Written to {options.out}: {', '.join(written)}.")
+    for line in document["environment"]["sandbox"]:
+        if line.startswith(canaries.DOUBT):
+            print(f"kcourse: sandbox: {line}", file=sys.stderr)
+
+
+def _named(submissions: list[Submission], name: str | None) -> list[Submission]:
+    """Give the one submission the id that the user chose."""
+    if name is None:
+        return submissions
+    if len(submissions) != 1:
+        raise KcourseError(f"--id names one submission; there are {len(submissions)}.")
+    if not name.strip() or "/" in name or "\\" in name or not name.isprintable():
+        raise KcourseError(f"--id names files of the report: no slash, not empty; got {name!r}.")
+    if len(name) > MAX_ID:
+        raise KcourseError(f"--id has at most {MAX_ID} characters; got {len(name)}.")
+    return [replace(submissions[0], id=name)]
 
 
 def exit_code(document: report.Document, threshold: float) -> int:
@@ -94,65 +151,6 @@ def exit_code(document: report.Document, threshold: float) -> int:
     return 0 if all(reached) else BELOW
 
 
-def grade_all(
-    submissions: Sequence[Submission],
-    course: Course,
-    seed: int,
-    *,
-    limits: Limits,
-    jobs: int = 1,
-    only: Collection[str] | None = None,
-    server: Server | None = None,
-) -> Mapping[tuple[str, str], LessonResult | WorkerFailed]:
-    """Grade each notebook of each submission; results are by submission id and lesson key.
-
-    With ``only``, no other exercises are observed. Workers are forked by ``server``, or by one of
-    this call's own.
-    """
-    tasks = [(submission.id, given) for submission in submissions for given in submission.lessons]
-    stop = threading.Event()
-
-    def one(given: LessonAnswers) -> LessonResult | WorkerFailed:
-        try:
-            return grade_lesson(
-                given, course, seed, limits=limits, stop=stop, server=server, only=only
-            )
-        except WorkerFailed as failure:
-            return failure
-
-    console = Console(stderr=True)
-    results: dict[tuple[str, str], LessonResult | WorkerFailed] = {}
-    with (
-        worker_server(course, limits, server) as server,
-        ThreadPoolExecutor(jobs) as pool,
-        Progress(console=console, disable=not console.is_terminal, transient=True) as bar,
-    ):
-        running = bar.add_task("Running answers", total=len(tasks))
-        futures = [pool.submit(one, given) for _, given in tasks]
-        try:
-            for (name, given), future in zip(tasks, futures, strict=True):
-                results[name, given.lesson.key] = future.result()
-                bar.advance(running)
-        except BaseException:
-            stop.set()  # every worker is killed before this returns
-            pool.shutdown(cancel_futures=True)
-            raise
-    return results
-
-
-@contextmanager
-def worker_server(
-    course: Course, limits: Limits, server: Server | None = None
-) -> Iterator[Server | None]:
-    """Yield what forks workers for the course's lessons; ``None`` where nothing can be forked."""
-    if server is not None or kernel.switched_off():
-        yield server
-        return
-    folder = Path(tempfile.gettempdir())
-    with Server(course.libraries(), environment(folder), patience=limits.start) as started:
-        yield started
-
-
 def require_posix() -> None:
     """Raise ``KcourseError`` where workers cannot be had."""
     if os.name != "posix":
@@ -162,7 +160,7 @@ def require_posix() -> None:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def ended_like_an_interrupt() -> Iterator[None]:
     """Make a request to terminate end the block like Ctrl+C, so that no worker is left behind."""
     if threading.current_thread() is not threading.main_thread():
@@ -177,14 +175,3 @@ def ended_like_an_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _make_empty(folder: Path) -> None:
-    """Make the folder of the reports; one that holds something is refused."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        occupied = any(folder.iterdir())
-    except OSError as error:
-        raise KcourseError(f"Reports cannot be written to {folder}: {error.strerror}.") from None
-    if occupied:
-        raise KcourseError(f"--out {folder} is not empty. Name a new folder, or empty this one.")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import kcourse
 from kcourse import exercises, lessons, solutions
 from kcourse.errors import KcourseError
 from kcourse.exercise import Exercise
@@ -37,6 +40,16 @@ class Course:
                     elif isinstance(node, ast.ImportFrom) and node.module:
                         found[node.module] = None
         return list(found)
+
+    def fingerprint(self) -> str:
+        """Return what changes whenever the course, or how it is graded, does."""
+        package = Path(kcourse.__file__).parent
+        files = [lesson.path for lesson in self.lessons]
+        files += [path for path in package.rglob("*") if path.suffix in (".py", ".json")]
+        digest = hashlib.sha256()
+        for path in sorted(files):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
 
     def lesson(self, name: str) -> Lesson:
         """Return a lesson by its key or topic; an unknown one raises ``KcourseError``."""

@@ -14,7 +14,8 @@ import threading
 import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,21 @@ class LessonResult:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return the result as plain data, for a file or another machine."""
+        verdicts = [asdict(verdict) for verdict in self.verdicts.values()]
+        return {"verdicts": verdicts, "seconds": self.seconds, "notes": self.notes}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> LessonResult:
+        """Return the result that ``as_plain`` was made of."""
+        verdicts = [Verdict(**entry) for entry in plain["verdicts"]]
+        return cls(
+            {verdict.exercise: verdict for verdict in verdicts},
+            dict(plain["seconds"]),
+            list(plain["notes"]),
+        )
 
 
 def grade_lesson(

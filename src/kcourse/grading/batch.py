@@ -1,0 +1,105 @@
+"""Grade many notebooks at the same time, and keep each result as soon as it is there."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from kcourse import kernel
+from kcourse.grading.answers import LessonAnswers
+from kcourse.grading.course import Course
+from kcourse.grading.progress import Progress
+from kcourse.grading.running import LessonResult, grade_lesson
+from kcourse.grading.server import Server
+from kcourse.grading.session import Limits, WorkerFailed, environment
+from kcourse.grading.store import Store
+from kcourse.grading.submission import Submission
+
+Result = LessonResult | WorkerFailed
+#: By the id of the submission and the key of the lesson.
+Results = Mapping[tuple[str, str], Result]
+
+
+def grade_all(
+    submissions: Sequence[Submission],
+    course: Course,
+    seed: int,
+    *,
+    limits: Limits,
+    jobs: int = 1,
+    only: Collection[str] | None = None,
+    server: Server | None = None,
+    store: Store | None = None,
+) -> Results:
+    """Grade each notebook of each submission.
+
+    Args:
+        submissions: what was handed in.
+        course: what it is graded against.
+        seed: seed of the cases.
+        limits: of time and memory.
+        jobs: notebooks graded at the same time.
+        only: exercises to observe; by default, all.
+        server: forks the workers; by default, one of this call's own.
+        store: holds the results of notebooks that were graded before, and takes the others'.
+    """
+    stop = threading.Event()
+
+    def grade(given: LessonAnswers) -> Result:
+        try:
+            return grade_lesson(
+                given, course, seed, limits=limits, stop=stop, server=server, only=only
+            )
+        except WorkerFailed as failure:
+            return failure
+
+    with worker_server(course, limits, server) as server, ThreadPoolExecutor(jobs) as pool:
+        try:
+            return collect(submissions, lambda given: pool.submit(grade, given), store)
+        except BaseException:
+            stop.set()  # every worker is killed before this returns
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def collect(
+    submissions: Sequence[Submission],
+    submit: Callable[[LessonAnswers], Future[Result]],
+    store: Store | None,
+) -> Results:
+    """Have each notebook graded by ``submit``, unless ``store`` has its result."""
+    results: dict[tuple[str, str], Result] = {}
+    with Progress(submissions) as progress:
+        waiting: dict[Future[Result], tuple[str, LessonAnswers]] = {}
+        for submission in submissions:
+            for given in submission.lessons:
+                known = store.get(given) if store is not None else None
+                if known is None:
+                    waiting[submit(given)] = submission.id, given
+                else:
+                    results[submission.id, given.lesson.key] = known
+                    progress.note(submission.id, known)
+        for future in as_completed(waiting):
+            name, given = waiting[future]
+            result = results[name, given.lesson.key] = future.result()
+            if store is not None and isinstance(result, LessonResult):
+                store.put(given, result)
+            progress.note(name, result)
+    return results
+
+
+@contextmanager
+def worker_server(
+    course: Course, limits: Limits, server: Server | None = None
+) -> Iterator[Server | None]:
+    """Yield what forks workers for the course's lessons; ``None`` where nothing can be forked."""
+    if server is not None or kernel.switched_off():
+        yield server
+        return
+    folder = Path(tempfile.gettempdir())
+    with Server(course.libraries(), environment(folder), patience=limits.start) as started:
+        yield started
