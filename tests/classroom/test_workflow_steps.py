@@ -196,16 +196,23 @@ def test_a_repository_without_the_lesson_is_below_and_says_why(job: Job, tmp_pat
     assert "no notebook" in summary.summary
 
 
-@pytest.mark.parametrize("name", ["$(touch pwned)", "../../pwned", "--out=pwned", "a\n::error::b"])
-def test_a_hostile_id_is_one_argument_and_is_not_obeyed(
-    job: Job, tmp_path: Path, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["$(touch pwned)", "--out=pwned"])
+def test_a_hostile_id_is_one_word_of_the_report(job: Job, tmp_path: Path, name: str) -> None:
+    check_out(job, tmp_path / "ada", repository(tmp_path / "ada", {"README.md": "Later"}))
+    grade, _, _ = graded(job, id=name)
+    (entry,) = json.loads((job.workspace / "results/report.json").read_text())["submissions"]
+    assert entry["id"] == name
+    assert grade.obeyed == ["stop-commands"]
+    assert not list(tmp_path.rglob("pwned*"))
+
+
+@pytest.mark.parametrize("name", ["../../pwned", "a\n::error::b"])
+def test_an_id_that_names_no_file_is_refused(job: Job, tmp_path: Path, name: str) -> None:
     check_out(job, tmp_path / "ada", repository(tmp_path / "ada", {"README.md": "Later"}))
     grade, _, result = graded(job, id=name)
-    assert grade.outputs["code"] in {"1", "2"}
+    assert (grade.outputs["code"], result.code) == ("2", 2)
     assert grade.obeyed == ["stop-commands"]
-    assert result.code == int(grade.outputs["code"])
-    assert not list(tmp_path.rglob("*pwned*"))
+    assert not list(tmp_path.rglob("pwned*"))
 
 
 @pytest.mark.parametrize("code", ["3", "137", ""])
@@ -215,6 +222,19 @@ def test_a_grader_that_failed_is_no_judgement(job: Job, code: str) -> None:
     ((name, said),) = commands(result.log)
     assert name == "error"
     assert "says nothing about the submission" in said
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_grader_that_left_no_report_failed(job: Job, code: int) -> None:
+    programs = job.workspace / "course/.venv/bin"
+    programs.unlink()
+    programs.mkdir()
+    (programs / "python").symlink_to(ROOT / ".venv/bin/python")
+    (programs / "kcourse").write_text(f"#!/bin/sh\necho Traceback\nexit {code}\n")
+    (programs / "kcourse").chmod(0o755)
+    grade = job.run("Grade", inputs())
+    assert grade.outputs == {"code": "3"}
+    assert "| Traceback" in grade.log
 
 
 def test_a_summary_that_github_would_refuse_is_cut_at_a_line(job: Job) -> None:
