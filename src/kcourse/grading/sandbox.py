@@ -164,10 +164,9 @@ def _landlock_version() -> int:
         import landlockpy
     except ImportError:
         raise LayerMissing("it is a part of Linux alone") from None
-    try:
-        version = int(landlockpy.abi_version())
-    except (OSError, landlockpy.LandlockError) as error:
-        raise LayerMissing(f"this kernel has none, or it is switched off ({error})") from None
+    version = int(landlockpy.abi_version())
+    if version == 0:
+        raise LayerMissing("this kernel has none, or it is switched off")
     if version < _LEAST_LANDLOCK:
         raise LayerMissing(f"version {_LEAST_LANDLOCK} is needed (Linux 6.2); this is {version}")
     return version

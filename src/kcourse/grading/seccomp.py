@@ -28,6 +28,7 @@ from kcourse.grading import syscalls
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 # linux/seccomp.h
 _ALLOW, _FAIL, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_REFUSE, _UNKNOWN, _PRETEND = _FAIL | errno.EPERM, _FAIL | errno.ENOSYS, _FAIL
 _SET_MODE_FILTER = 1
 # Where struct seccomp_data holds what is asked: number, machine, and the arguments' low halves.
 _NUMBER, _MACHINE, _ARGUMENTS = 0, 4, 16
@@ -103,17 +104,19 @@ def program(machine: str, process: int) -> list[bytes]:
         result += _answer(number, _ALLOW)
     pretended = syscalls.numbers(syscalls.PRETENDED, machine)
     for number in pretended.values():
-        result += _answer(number, _FAIL)  # with error number 0
+        result += _answer(number, _PRETEND)
     conditional = syscalls.numbers(syscalls.CONDITIONAL, machine)
     # What it is asked for stands in memory, where a filter cannot look; clone does as well.
-    result += _answer(conditional.pop("clone3"), _FAIL | errno.ENOSYS)
-    demands = _demands(process)
-    for name, number in conditional.items():
-        result += _answer_if(number, demands[name])
+    result += _answer(conditional["clone3"], _UNKNOWN)
+    # To set a file's time to now: who is refused (pathlib's touch) makes sure that the file exists.
+    now = [_Argument(2, [0])]
+    result += _answer_if(conditional["utimensat"], now, _REFUSE, _PRETEND)
+    for name, demands in _demands(process).items():
+        result += _answer_if(conditional[name], demands, _ALLOW, _REFUSE)
     known = {**syscalls.numbers(syscalls.ALLOWED, machine), **pretended, **conditional}
     newest = max(known.values())
-    result += [_jump(_AT_LEAST, newest + 1, 0, 1), _return(_FAIL | errno.ENOSYS)]
-    result.append(_return(_FAIL | errno.EPERM))
+    result += [_jump(_AT_LEAST, newest + 1, 0, 1), _return(_UNKNOWN)]
+    result.append(_return(_REFUSE))
     return result
 
 
@@ -140,15 +143,15 @@ def _answer(number: int, answer: int) -> list[bytes]:
     return [_jump(_EQUAL, number, 0, 1), _return(answer)]
 
 
-def _answer_if(number: int, demands: Sequence[_Argument]) -> list[bytes]:
-    """Allow a call whose arguments are as demanded, and refuse it otherwise."""
+def _answer_if(number: int, demands: Sequence[_Argument], then: int, otherwise: int) -> list[bytes]:
+    """Answer a call by whether all of its arguments are as demanded."""
     body: list[bytes] = []
     for demand in demands:
         body += [_load(_ARGUMENTS + 8 * demand.position), _instruction(_AND, demand.mask)]
         for left, value in zip(_countdown(demand.values), demand.values, strict=True):
             body.append(_jump(_EQUAL, value, left + 1, 0))
-        body.append(_return(_FAIL | errno.EPERM))
-    body.append(_return(_ALLOW))
+        body.append(_return(otherwise))
+    body.append(_return(then))
     return [_jump(_EQUAL, number, 0, len(body)), *body]
 
 
