@@ -189,17 +189,14 @@ def test_below_the_threshold_can_be_left_to_the_report(job: Job) -> None:
     assert (result.code, result.obeyed) == (0, ["notice"])
 
 
-def test_a_repository_without_the_lesson_is_below_and_says_why(job: Job, tmp_path: Path) -> None:
+def test_a_repository_without_the_lesson_and_with_a_hostile_id_says_why(
+    job: Job, tmp_path: Path
+) -> None:
     check_out(job, tmp_path / "ada", repository(tmp_path / "ada", {"README.md": "Later"}))
-    grade, summary, result = graded(job)
+    name = "--out=pwned $(touch pwned)"
+    grade, summary, result = graded(job, id=name)
     assert (grade.outputs["code"], result.code) == ("1", 1)
     assert "no notebook" in summary.summary
-
-
-@pytest.mark.parametrize("name", ["$(touch pwned)", "--out=pwned"])
-def test_a_hostile_id_is_one_word_of_the_report(job: Job, tmp_path: Path, name: str) -> None:
-    check_out(job, tmp_path / "ada", repository(tmp_path / "ada", {"README.md": "Later"}))
-    grade, _, _ = graded(job, id=name)
     (entry,) = json.loads((job.workspace / "results/report.json").read_text())["submissions"]
     assert entry["id"] == name
     assert grade.obeyed == ["stop-commands"]
@@ -304,7 +301,7 @@ def test_a_class_is_collected_as_data_and_graded_at_once(
     secret = tmp_path / "secret.ipynb"
     secret.write_text("not for learners")
     repository(github / "link.git", {f"{KEY}.ipynb": secret})
-    listed = "id,repository\nada,class/good\neve,class/eve\r\nlink,class/link\nnobody,class/none"
+    listed = "id,repository\nada,class/good\neve,class/eve\r\nlink,class/link\n\nnobody,class/none"
     collect = collector(tmp_path, listed)
     collected = collect.run("Collect the notebooks", {"secrets.SUBMISSIONS_TOKEN": "abc"})
     assert (collected.code, collected.obeyed) == (0, ["warning"]), collected.log
