@@ -84,10 +84,10 @@ def test_without_a_threshold_nothing_is_said_about_it(course: Course) -> None:
 def test_a_wrong_answer_shows_the_next_hint_and_the_others_when_opened(course: Course) -> None:
     wrong = _section(_pages(course)[1], "centred")
     before, after = wrong.split("<details>")
-    assert "<strong>Hint:</strong> One." in before
+    assert "<strong>Hint 1 of 2:</strong> One." in before
     assert "Two." not in before
     assert "Two." in after
-    assert "<summary>One more hint for Numbers in <code>x</code></summary>" in after
+    assert "<summary>Hint 2 of 2</summary>" in after
     assert "section “Section” of the lesson “Numbers” (<code>01_sample/01_numbers</code>)" in before
 
 

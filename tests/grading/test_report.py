@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from sample_report import hostile_document
 
 from kcourse.grading import report
-from kcourse.grading.command import exit_code, grade_all
+from kcourse.grading.batch import grade_all
+from kcourse.grading.command import exit_code
 from kcourse.grading.course import Course
 from kcourse.grading.session import Session, WorkerFailed
 from kcourse.grading.showing import shown_ids
@@ -214,7 +215,7 @@ def test_a_stopped_grading_leaves_no_worker(
         grade_all(submissions[::-1], course, 0, limits=sample.LIMITS, jobs=2)
     assert len(started) == 2
     assert all(session._process.poll() is not None for session in started)
-    assert not any(Path(session._scratch.name).exists() for session in started)
+    assert not any(session.scratch.path.exists() for session in started)
 
 
 def test_the_report_is_json_that_any_reader_takes(course: Course) -> None:

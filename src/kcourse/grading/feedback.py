@@ -70,9 +70,6 @@ def _shown(exercise: Document, course: Course) -> dict[str, Any]:
     known = course.exercises[exercise["name"]]
     lesson = next(one for one in course.lessons if known.name in one.exercises)
     sign, kind = _SIGNS.get(exercise["status"], _OTHER)
-    hints = [] if exercise["status"] == "correct" else list(known.hints)
-    # Who got something wrong needs a hint; who got an error is told the most by its message.
-    shown = 1 if exercise["status"] == "wrong" else 0
     return exercise | {
         "title": known.title,
         "lesson": lesson.title,
@@ -80,8 +77,9 @@ def _shown(exercise: Document, course: Course) -> dict[str, Any]:
         "section": known.see,
         "sign": sign,
         "kind": kind,
-        "next_hint": hints[:shown],
-        "more_hints": hints[shown:],
+        "hints": known.hints,
+        # Who got something wrong needs a hint; who got an error is told the most by its message.
+        "shown_hints": 1 if exercise["status"] == "wrong" else 0,
     }
 
 

@@ -76,13 +76,17 @@ def document(
     return {
         "schema": 1,
         "seed": seed,
-        "environment": {
-            "kcourse": __version__,
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in _LIBRARIES},
-            "sandbox": list(sandbox),
-        },
+        "environment": {**versions(), "sandbox": list(sandbox)},
         "submissions": [_entry(one, ids[one.id], results, course, timings) for one in submissions],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that a grade may depend on."""
+    return {
+        "kcourse": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in _LIBRARIES},
     }
 
 
@@ -103,8 +107,8 @@ def write(
     folder: Path,
     threshold: float,
     *,
-    course: Course | None = None,
-    submissions: Sequence[Submission] | None = None,
+    course: Course,
+    submissions: Sequence[Submission],
     nbgrader: bool = False,
 ) -> list[str]:
     """Write all forms of the report to ``folder``.
@@ -113,14 +117,13 @@ def write(
         report: what ``document`` returned.
         folder: where to write.
         threshold: share of the points, 0 to 1, that everybody is to reach.
-        course: what was graded against; without it, the installed one.
-        submissions: what was handed in; without it, there is no list of identical answers.
+        course: what was graded against.
+        submissions: what was handed in, for the list of identical answers.
         nbgrader: write what nbgrader and the readers of its export take, too.
 
     Returns:
         What was written, in words for the terminal: names, with how much is in some of them.
     """
-    course = course or Course.installed()
     texts = {
         JSON_NAME: as_json(report),
         SUMMARY_NAME: summary(report, threshold),
@@ -134,12 +137,9 @@ def write(
         write_text(folder / name, text)
     for name, page in feedback.pages(report, course, threshold):
         write_text(folder / FEEDBACK_NAME / name, page)
-    written = [*texts, f"{FEEDBACK_NAME}/"]
-    if submissions is not None:
-        alike = identical.find(submissions, course)
-        write_text(folder / IDENTICAL_NAME, as_json(alike))
-        written.append(f"{IDENTICAL_NAME} ({identical.remark(alike)})")
-    return written
+    alike = identical.find(submissions, course)
+    write_text(folder / IDENTICAL_NAME, as_json(alike))
+    return [*texts, f"{FEEDBACK_NAME}/", f"{IDENTICAL_NAME} ({identical.remark(alike)})"]
 
 
 def print_table(report: Document, threshold: float) -> None:
