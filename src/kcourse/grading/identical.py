@@ -26,7 +26,7 @@ from kcourse.lessons import exercise_name
 #: they are one statement, up to 40 if they are two, and 44 to 57 if they are four.
 WEAK_NODES = 45
 #: Longer answers are compared as text: no tree is made of them.
-MAX_PARSED = 20_000
+MAX_PARSED = 10_000
 _MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 
 
