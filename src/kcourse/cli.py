@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, cast
 
@@ -159,7 +160,13 @@ def grade(paths: tuple[Path, ...], **options: Any) -> None:
     """
     from kcourse.grading import command
 
-    sys.exit(command.grade(paths, command.Options(**options)))
+    try:
+        sys.exit(command.grade(paths, command.Options(**options)))
+    except (KcourseError, click.ClickException):
+        raise
+    except Exception:  # a fault of the grader's own: 1 would say that someone is below
+        traceback.print_exc()
+        sys.exit(command.FAILED)
 
 
 @kcourse.command()

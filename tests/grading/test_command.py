@@ -52,7 +52,7 @@ def test_a_class_is_graded_reported_and_below_the_threshold(
     arguments = ["grade", str(tmp_path / "class"), "--out", str(out), "--seed", "3"]
     code, shown, err = kcourse([*arguments, "--threshold", "0.5"], monkeypatch, capsys)
     assert code == 1
-    assert err == "Answers run without a sandbox yet: grade only people you trust.\n"
+    assert err == ""
     assert "ungradable: There is no notebook." in " ".join(shown.split())
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(report.schema()).validate(document)
@@ -61,11 +61,10 @@ def test_a_class_is_graded_reported_and_below_the_threshold(
         for entry in document["submissions"]
     }
     assert outcomes == {"untouched": {"not attempted"}, "wei": {"wrong"}, "zoe": set()}
-    assert sorted(path.name for path in out.iterdir()) == ["report.json", "summary.md"]
-
-    code, _, err = kcourse(arguments, monkeypatch, capsys)
-    assert (code, err.count("\n")) == (2, 1)
-    assert "is not empty" in err
+    assert "Landlock" in " ".join(document["environment"]["sandbox"])
+    assert {"summary.md", "junit.xml", "grades.csv", "feedback"} < {
+        path.name for path in out.iterdir()
+    }
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,15 @@ def test_a_class_is_graded_reported_and_below_the_threshold(
         (["grade", ".", "--threshold", "1.5"], "0 to 1; got 1.5"),
         (["grade", ".", "--threshold", "nan"], "0 to 1; got nan"),
         (["grade", ".", "--lesson", "linear_algebr"], "Did you mean 'linear_algebra'?"),
-        (["grade", ".", "--out", "/dev/null/reports"], "Reports cannot be written to"),
+        (["grade", "hw.ipynb", "--out", "/dev/null/reports"], "Reports cannot be written to"),
+        (["grade", "hw.ipynb", "--out", "full"], "--out full is not empty"),
+        (["grade", "hw.ipynb", "--id", "a/b"], "no slash, not empty; got 'a/b'"),
+        (["grade", "hw.ipynb", "--id", " "], "no slash, not empty; got ' '"),
+        (["grade", "hw.ipynb", "--id", "a" * 101], "at most 100 characters; got 101"),
+        (["grade", "hw.ipynb", "full", "--id", "a"], "--id names one submission; there are 2"),
+        (["grade", "hw.ipynb", "--format", "nbgrader"], "name a folder with --out"),
+        (["grade", "hw.ipynb", "--format", "excel"], "'excel' is not 'nbgrader'"),
+        (["grade", "hw.ipynb", "--sandbox", "none"], "--sandbox"),
         (["grade", ".", "--jobs", "0"], "--jobs"),
     ],
 )
@@ -88,6 +95,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if "hw.ipynb" in arguments:
+        Path("hw.ipynb").write_text("{}", encoding="utf-8")
+        Path("full").mkdir()
+        Path("full/other.ipynb").write_text("{}", encoding="utf-8")
     code, out, err = kcourse(arguments, monkeypatch, capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err

@@ -61,11 +61,11 @@ def test_no_process_and_no_folder_is_left(server: Server) -> None:
             session.wait_until_ready()
             worker = psutil.Process(session._process.pid)
         assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
-        process, folder = server._process, server._folder
+        process = server._process
         assert process is not None
-        assert folder is not None
+        assert server.folder.exists()
     assert process.poll() is not None
-    assert not Path(folder.name).exists()
+    assert not server.folder.exists()
 
 
 def test_the_server_serves_its_own_grader_only(server: Server) -> None:
@@ -84,8 +84,7 @@ def test_the_server_serves_its_own_grader_only(server: Server) -> None:
     )
     with server, Session(sample.LIMITS, server=server) as session:
         session.wait_until_ready()
-        assert server._folder is not None
-        other = [sys.executable, "-c", asking, server._folder.name]
+        other = [sys.executable, "-c", asking, str(server.folder)]
         done = subprocess.run(other, capture_output=True, text=True, check=True)
     assert done.stdout == "refused\n"
 
@@ -100,7 +99,7 @@ def test_workers_and_server_end_with_a_grader_that_is_killed(tmp_path: Path) -> 
         server = Server(["numpy"], environment(Path(sys.argv[1])), patience=60)
         session = Session(Limits(start=60), server=server)
         session.wait_until_ready()
-        print(server._process.pid, session._process.pid, flush=True)
+        print(server._process.pid, session._process.pid, server.folder, flush=True)
         session.run("while True: pass", seconds=600)
         """
     )
@@ -109,12 +108,14 @@ def test_workers_and_server_end_with_a_grader_that_is_killed(tmp_path: Path) -> 
     )
     assert process.stdout is not None
     with process.stdout:
-        left = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
+        *pids, folder = process.stdout.readline().split()
+    left = [psutil.Process(int(pid)) for pid in pids]
     assert len(left) == 2
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=SECONDS)
     _, alive = psutil.wait_procs(left, timeout=SECONDS)
     assert not alive
+    assert not Path(folder).exists()
 
 
 def test_a_server_that_was_killed_is_replaced(server: Server) -> None:
@@ -140,13 +141,12 @@ def test_the_server_was_started_with_nothing_of_the_graders_environment(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADER_TOKEN", "secret-of-the-grader")
-    look = (
-        "import os\nstarted_with = open(f'/proc/{os.getppid()}/environ').read()\n"
-        "assert 'HOME=' in started_with and 'secret-of' not in started_with"
-    )
     with server, Session(sample.LIMITS, server=server) as session:
         session.wait_until_ready()
-        session.run_released(look)
+        assert server._process is not None
+        started_with = Path(f"/proc/{server._process.pid}/environ").read_text(encoding="utf-8")
+    assert "HOME=" in started_with
+    assert "secret-of-the-grader" not in started_with
 
 
 def test_the_server_imports_what_the_lessons_import_and_no_exercise() -> None:

@@ -89,7 +89,8 @@ def collect(
             if store is not None and isinstance(result, LessonResult):
                 store.put(given, result)
             progress.note(name, result)
-    return results
+    order = [(one.id, given.lesson.key) for one in submissions for given in one.lessons]
+    return {name: results[name] for name in order}
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -90,12 +90,13 @@ class Runner:
     def observer(self, exercise: Exercise) -> Callable[[Case], Observation]:
         """Return the function that observes the exercise's answer on a case."""
         source = method_source(exercise.observe)
+        names = (f"saved-{number}" for number in itertools.count(1))
         self.observed = False
         self._drop_verifier()  # what one answer did to it is of no concern to the next
 
         def observe(case: Case) -> Observation:
             inputs = {name: to_plain(value) for name, value in case.inputs.items()}
-            folder = f"left-{secrets.token_hex(8)}" if exercise.inspect else ""
+            folder = f"{exercise.name}-{next(names)}" if exercise.inspect else ""
             try:
                 session = self._ready()
                 seconds = self._seconds()
@@ -124,9 +125,9 @@ class Runner:
             if self._verifier is None:
                 self._verifier = self._new_session()
             return self._verifier.inspect(source, files, returned, inputs, seconds=self._seconds())
-        except WorkerLost as lost:
+        except (WorkerLost, Unfit) as problem:
             self._drop_verifier()
-            return unusable(lost.reason)
+            return unusable(str(problem))
 
     def _drop_verifier(self) -> None:
         if self._verifier is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 import subprocess
@@ -36,6 +35,7 @@ class Scratch:
 
     def __init__(self, parent: Path | None = None) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        self._given = 0
 
     def overfull(self, process: int) -> str | None:
         """Return what is too much in the folder, or ``None``.
@@ -67,11 +67,18 @@ class Scratch:
         return taken
 
     def put(self, files: Mapping[str, bytes]) -> str:
-        """Write files, as ``take`` returned them, to a new folder; return its name."""
-        name = f"given-{secrets.token_hex(8)}"
+        """Write files, as ``take`` returned them, to a new folder; return its name.
+
+        Raises ``Unfit`` if something else is in their place.
+        """
+        self._given += 1
+        name = f"given-{self._given}"
         with _opened(self.path, None) as here, _made(name, here) as folder:
-            for path, content in sorted(files.items()):
-                _put(folder, path.split("/"), content)
+            try:
+                for path, content in sorted(files.items()):
+                    _put(folder, path.split("/"), content)
+            except OSError as error:
+                raise Unfit(f"Its files cannot be handed over: {error.strerror}.") from None
         return name
 
     def remove(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def _read(place: Path, course: Course, due: Sequence[Lesson]) -> Submission:
             notebooks = [place]
         else:
             notebooks = _notebooks_in(place, course)
-        found, notes = _answers(notebooks, place, course)
+        found, notes = _answers(notebooks, place, course, {lesson.key for lesson in due})
         missing = [lesson.key for lesson in due if lesson.key not in found]
         if missing:
             raise Ungradable(f"There is no notebook for {', '.join(missing)}.")
@@ -98,17 +98,27 @@ def _read(place: Path, course: Course, due: Sequence[Lesson]) -> Submission:
 
 
 def _answers(
-    notebooks: Sequence[Path], place: Path, course: Course
+    notebooks: Sequence[Path], place: Path, course: Course, due: Set[str]
 ) -> tuple[dict[str, LessonAnswers], list[str]]:
+    """Return the answers by lesson, and notes on the notebooks that were ignored.
+
+    A notebook that cannot be read may be any lesson: it is ignored only if all that are ``due``
+    are there without it.
+    """
     found: dict[str, LessonAnswers] = {}
     sources: dict[str, str] = {}
     others = []
+    unreadable: dict[str, Ungradable] = {}
     for path in notebooks:
         shown = path.name if path == place else path.relative_to(place).as_posix()
-        if path.resolve() != path:
-            raise Ungradable(f"{shown} is a link, or in a folder that is one.")
-        cells = read_cells(path)
-        lesson = lesson_of(cells, path, course)
+        try:
+            if path.resolve() != path:
+                raise Ungradable(f"{shown} is a link, or in a folder that is one.")
+            cells = read_cells(path)
+            lesson = lesson_of(cells, path, course)
+        except Ungradable as problem:
+            unreadable[shown] = problem
+            continue
         if lesson is None:
             others.append(shown)
         elif lesson.key in found:
@@ -117,11 +127,15 @@ def _answers(
             )
         else:
             found[lesson.key], sources[lesson.key] = take_answers(cells, lesson), shown
+    if unreadable and not (due and due <= found.keys()):
+        raise next(iter(unreadable.values()))
     if not found and others:
         raise Ungradable(f"There is no notebook of this course; found: {', '.join(others[:5])}.")
     if not found:
         raise Ungradable("There is no notebook.")
-    return found, [f"{name} is not of this course and was ignored." for name in others[:5]]
+    notes = [f"{name} is not of this course and was ignored." for name in others[:5]]
+    notes += [f"Ignored: {problem}" for problem in list(unreadable.values())[:5]]
+    return found, notes
 
 
 def _notebooks_in(folder: Path, course: Course) -> list[Path]:
