@@ -14,7 +14,7 @@ import numpy as np
 
 from kcourse import cards, exercises, journal, lessons
 from kcourse.errors import KcourseError
-from kcourse.exercise import Exercise, Verdict, assess, observe_case
+from kcourse.exercise import Exercise, Verdict, assess, observe_here
 
 P = ParamSpec("P")
 
@@ -106,9 +106,7 @@ def progress() -> cards.Card:
 
 def check_answer(exercise: Exercise, submission: Any, rng: np.random.Generator) -> Verdict:
     """Observe and judge ``submission`` in this process, which is a learner's own."""
-    return assess(
-        exercise, lambda case: observe_case(exercise.observe, submission, case.inputs), rng
-    )
+    return assess(exercise, lambda case: observe_here(exercise, submission, case), rng)
 
 
 def standing(exercise: Exercise, workspace: Path | None = None) -> journal.Standing:

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kcourse.exercise import Case, Exercise
 from kcourse.grading import report
-from kcourse.grading.command import grade_all
+from kcourse.grading.batch import grade_all
 from kcourse.grading.course import Course
 from kcourse.grading.session import Limits
 from kcourse.grading.submission import find_submissions
