@@ -10,8 +10,8 @@ from pathlib import Path
 PEERS = Path(__file__).parents[2] / ".peers"
 
 
-def run(*arguments: str, cwd: Path) -> str:
-    """Run ``python`` with ``arguments`` in ``cwd`` and return what it printed; it must succeed."""
+def run(*arguments: str, cwd: Path, code: int = 0) -> str:
+    """Run ``python`` with ``arguments``, which must end with ``code``; return what it printed."""
     assert PEERS.is_dir(), "The other graders are not installed: run tools/peers.sh."
     home = cwd / ".settings"
     environment = os.environ | {
@@ -33,5 +33,5 @@ def run(*arguments: str, cwd: Path) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == code, done.stdout
     return done.stdout
