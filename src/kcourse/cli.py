@@ -170,6 +170,28 @@ def grade(paths: tuple[Path, ...], **options: Any) -> None:
 
 
 @kcourse.command()
+@click.argument("chapter")
+@click.option("--nbgrader", is_flag=True, help="As an assignment of nbgrader.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Write the lessons to this new folder, such as source/01_tensors of an nbgrader course.",
+)
+def release(chapter: str, nbgrader: bool, out: Path) -> None:
+    """Write the lessons of CHAPTER, such as 01_tensors, for another tool to hand out and grade.
+
+    nbgrader judges answers inside the learner's kernel, where they are not confined: what it
+    grades, `kcourse grade` can grade again.
+    """
+    from kcourse import release as releasing
+
+    if not nbgrader:
+        raise click.UsageError("Say for which tool. There is one: --nbgrader.")
+    sys.exit(releasing.release(chapter, out))
+
+
+@kcourse.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--scale", type=click.Choice(["quick", "full"]), default="quick")
 @click.option("--jobs", type=click.IntRange(min=1), help="Lessons at a time (default: cores).")
