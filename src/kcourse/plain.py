@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ MAX_ELEMENTS = 20_000_000
 MAX_DEPTH = 16
 #: Longer integers cannot be shown: Python refuses to write more than 4300 digits.
 MAX_INTEGER_BITS = 4096
+_WIDTH_OF_AN_ITEM = 15
 _NUMERIC_KINDS = "biufc"
 
 
@@ -104,12 +106,16 @@ def describe(value: Plain, *, width: int = 300) -> str:
         return f"{value.dtype.name} array of shape {value.shape}: {_shorten(lines, width)}"
     if isinstance(value, Opaque):
         return str(value)
+    # The less there is room for, the fewer items: a hostile value costs no more than a fair one.
+    few = max(1, width // _WIDTH_OF_AN_ITEM)
     if isinstance(value, dict):
-        return (
-            "{" + ", ".join(f"{k}: {describe(v, width=width // 2)}" for k, v in value.items()) + "}"
-        )
-    if isinstance(value, list) and any(isinstance(v, np.ndarray | Opaque | dict) for v in value):
-        return "[" + ", ".join(describe(v, width=width // 2) for v in value) + "]"
+        shown = [f"{k}: {describe(v, width=width // 2)}" for k, v in islice(value.items(), few)]
+        return "{" + ", ".join(shown + ["…"] * (len(value) > few)) + "}"
+    if isinstance(value, list):
+        if any(isinstance(v, np.ndarray | Opaque | dict | list) for v in islice(value, few)):
+            shown = [describe(v, width=width // 2) for v in islice(value, few)]
+            return "[" + ", ".join(shown + ["…"] * (len(value) > few)) + "]"
+        value = value[:width]
     return _shorten(repr(value), width)
 
 

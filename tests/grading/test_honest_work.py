@@ -278,3 +278,15 @@ def test_bombs_among_honest_submissions_change_nothing_for_these(tmp_path: Path)
     assert scores == dict.fromkeys(honest, sample.FULL) | dict.fromkeys(
         bombs, sample.FULL - sample.POINTS["doubled"]
     )
+
+
+def test_who_asks_for_the_network_is_told_of_the_data_that_needs_none(tmp_path: Path) -> None:
+    answers = {
+        "doubled": "import keras\ndef doubled(x):\n    return keras.datasets.mnist.load_data()",
+        "row_sums": "import urllib.request\nurllib.request.urlopen('https://example.org')",
+        "centred": "import socket\ndef centred(x):\n    socket.getaddrinfo('example.org', 80)",
+    }
+    entry = sample.grade_one(tmp_path, sample.notebook(answers))
+    for name in answers:
+        assert sample.statuses(entry)[name] == "raised"
+        assert "Data that needs none is in kcourse.datasets." in sample.message(entry, name)

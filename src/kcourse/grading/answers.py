@@ -24,7 +24,8 @@ from kcourse.grading.course import Course
 from kcourse.lessons import Lesson, exercise_name, is_setup
 
 MAX_NOTEBOOK = 32 << 20
-MAX_SOURCE = 1 << 20
+#: Characters of a cell. Python can take a minute to parse a hostile one of a megabyte.
+MAX_SOURCE = 100_000
 
 
 class Ungradable(Exception):
@@ -220,16 +221,25 @@ def _code_cells(cells: list[Any], name: str) -> Iterator[NotebookNode]:
         if not isinstance(source, str):
             raise Ungradable(f"{name} is not a notebook: a cell's source is not text.")
         if len(source) > MAX_SOURCE:
-            raise Ungradable(f"{name} is too large: a cell has {len(source)} characters.")
+            raise Ungradable(
+                f"{name} is too large: a cell has {len(source)} characters, and "
+                f"{MAX_SOURCE} are the most."
+            )
         metadata, cell_id = cell.get("metadata"), cell.get("id")
+        ours = metadata.get("kcourse") if isinstance(metadata, dict) else None
         yield nbformat.from_dict(
             {
                 "cell_type": "code",
                 "id": cell_id if isinstance(cell_id, str) else "",
-                "metadata": metadata if isinstance(metadata, dict) else {},
+                "metadata": {"kcourse": _texts(ours)} if isinstance(ours, dict) else {},
                 "source": source.replace("\r\n", "\n"),
             }
         )
+
+
+def _texts(settings: dict[str, Any]) -> dict[str, str]:
+    """Return a cell's settings without what is no text: it may be nested without end."""
+    return {key: value if isinstance(value, str) else "" for key, value in settings.items()}
 
 
 def normal(source: str) -> str:

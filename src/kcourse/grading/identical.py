@@ -81,13 +81,14 @@ def fingerprint(source: str, name: str) -> Fingerprint:
 
     What is not Python, or too long or too deeply nested to be handled, is compared as text.
     """
+    source = normal(source)
     try:
         tree = _Plain().visit(_parse(source))
         _rename(tree, name)
         text = ast.dump(tree, annotate_fields=False)
         nodes = sum(not isinstance(node, ast.expr_context) for node in ast.walk(tree))
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
-        words = normal(source).split()
+        words = source.split()
         text, nodes = " ".join(words), len(words)
     return Fingerprint(hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest(), nodes)
 

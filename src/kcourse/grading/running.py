@@ -27,6 +27,9 @@ from kcourse.grading.server import Server
 from kcourse.grading.session import CellResult, Limits, Stopped, WorkerFailed
 from kcourse.lessons import exercise_name, is_setup
 
+#: A notebook can ask for more refused commands than anybody wants to read.
+MAX_NOTES = 20
+
 
 @dataclass(frozen=True)
 class Look:
@@ -257,4 +260,6 @@ class _Grading:
         return names.intersection(self.given.lesson.exercises) - {name}
 
     def _note_refused(self, outcome: CellResult) -> None:
-        self.result.notes += [line for line in outcome.refused if line not in self.result.notes]
+        for line in outcome.refused:
+            if line not in self.result.notes and len(self.result.notes) < MAX_NOTES:
+                self.result.notes.append(line)

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 MAX_BYTES = 512 << 20
+#: What one file may hold: a limit of the process.
+MAX_FILE = 64 << 20
 MAX_FILES = 20_000
 #: What an answer may leave for the verifier.
 MAX_LEFT_BYTES = 64 << 20
@@ -40,7 +42,8 @@ class Scratch:
     def overfull(self, process: int) -> str | None:
         """Return what is too much in the folder, or ``None``.
 
-        Files that ``process`` holds open are counted although they have no name any more.
+        Files that ``process`` holds open, or in memory, are counted although they have no name any
+        more; the latter, whose size cannot be seen, as if they were as large as may be.
         """
         files = used = 0
         try:
@@ -54,7 +57,17 @@ class Scratch:
         except OSError as error:  # nothing but mischief makes such a folder
             return f"It made a folder that cannot be read: {error.strerror}."
         used += sum(status.st_blocks * 512 for status in _nameless(process))
+        used += MAX_FILE * len(self._mapped(process))
         return f"It wrote more than {MAX_BYTES >> 20} MiB to files." if used > MAX_BYTES else None
+
+    def _mapped(self, process: int) -> set[bytes]:
+        """Return the numbers of the removed files of this folder that a process has in memory."""
+        try:
+            lines = Path(f"/proc/{process}/maps").read_bytes().splitlines()
+        except OSError:
+            return set()
+        place = b" " + os.fsencode(self.path) + b"/"
+        return {line.split()[4] for line in lines if line.endswith(b"(deleted)") and place in line}
 
     def take(self, name: str) -> dict[str, bytes]:
         """Return the contents of all files below the folder ``name``, by their path in it.

@@ -33,6 +33,8 @@ from kcourse.kernel.process import WarmProcess
 from kcourse.plain import Plain
 
 MAX_OUTPUT = 1 << 20
+MAX_ERROR = 4000
+MAX_REFUSED = 200
 _CHUNK = 1 << 16
 _TICK = 0.2
 #: How often the scratch folder is looked at while a worker works, in seconds.
@@ -188,9 +190,10 @@ class Session:
             raise _broken("its reply lacks what a reply has")
         if any(type(line) is not str for line in refused):
             raise _broken("its reply lacks what a reply has")
+        error = error[:MAX_ERROR]
         if _OUT_OF_MEMORY.match(error):
             raise WorkerLost("out of memory", error)
-        return CellResult(error, tuple(refused[:5]))
+        return CellResult(error, tuple(line[:MAX_REFUSED] for line in refused[:5]))
 
     def observe(
         self,
@@ -225,8 +228,11 @@ class Session:
     def _observed(self, request: dict[str, Plain], seconds: float) -> Observation:
         reply = self._ask(request, seconds)
         status, error = reply.get("status"), reply.get("error")
-        if status not in get_args(ObservationStatus) or type(error) is not str:
+        if type(status) is not str or type(error) is not str:
             raise _broken("its reply lacks what a reply has")
+        if status not in get_args(ObservationStatus):
+            raise _broken("its reply lacks what a reply has")
+        error = error[:MAX_ERROR]
         if status == "raised" and _OUT_OF_MEMORY.match(error):
             raise WorkerLost("out of memory", error)
         return Observation(cast(ObservationStatus, status), reply.get("value"), error)
@@ -305,7 +311,7 @@ class Session:
                 if self._replies in ready and not self._take_reply():
                     raise self._lost()
                 if (reply := self._whole_reply()) is not None:
-                    if type(reply) is not dict or reply.get("id") != number or unsent:
+                    if type(reply) is not dict or not _is(number, reply.get("id")) or unsent:
                         raise _broken("it answers what was not asked")
                     return reply
                 if dead and not ready:
@@ -394,6 +400,11 @@ def environment(scratch: Path) -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "-1",  # exercises are small, and CUDA needs more address space
         "KCOURSE_GRADING": "1",
     }
+
+
+def _is(number: int, value: Plain) -> bool:
+    """Whether a value from the wire is this number, and nothing that compares equal to it."""
+    return type(value) is int and value == number
 
 
 def _signal_name(number: int) -> str:

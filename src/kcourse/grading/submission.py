@@ -8,7 +8,6 @@ never looks like zero points.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from kcourse.journal import MARKER
 from kcourse.lessons import Lesson
 
 MAX_NOTEBOOKS = 500
+MAX_DEPTH = 32
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _answers(
     for path in notebooks:
         shown = path.name if path == place else path.relative_to(place).as_posix()
         try:
-            if path.resolve() != path:
+            if _is_linked(path):
                 raise Ungradable(f"{shown} is a link, or in a folder that is one.")
             cells = read_cells(path)
             lesson = lesson_of(cells, path, course)
@@ -138,6 +138,13 @@ def _answers(
     return found, notes
 
 
+def _is_linked(path: Path) -> bool:
+    try:
+        return path.resolve() != path
+    except (OSError, RuntimeError):  # a link to itself
+        return True
+
+
 def _notebooks_in(folder: Path, course: Course) -> list[Path]:
     """Return a learner's notebooks; links to folders and hidden folders are not entered.
 
@@ -155,6 +162,8 @@ def _notebooks_in(folder: Path, course: Course) -> list[Path]:
             continue
         names = sorted(name for name in files if name.endswith(".ipynb") and name[0] != ".")
         found += [Path(here) / name for name in names]
+        if folders and len(Path(here).relative_to(folder).parts) >= MAX_DEPTH:
+            raise Ungradable(f"Its folders are nested more than {MAX_DEPTH} deep.")
         if len(found) > MAX_NOTEBOOKS:
             raise Ungradable(f"There are more than {MAX_NOTEBOOKS} notebooks.")
     return found
@@ -162,12 +171,14 @@ def _notebooks_in(folder: Path, course: Course) -> list[Path]:
 
 def _with_unique_ids(submissions: list[Submission]) -> list[Submission]:
     """Number submissions of the same name, so that an id names one of them."""
-    seen: Counter[str] = Counter()
+    names = {submission.id for submission in submissions}
+    taken: set[str] = set()
     unique = []
     for submission in submissions:
-        seen[submission.id] += 1
-        number = seen[submission.id]
-        unique.append(
-            submission if number == 1 else replace(submission, id=f"{submission.id} ({number})")
-        )
+        name, number = submission.id, 1
+        while name in taken or (number > 1 and name in names):
+            number += 1
+            name = f"{submission.id} ({number})"
+        taken.add(name)
+        unique.append(replace(submission, id=name))
     return unique

@@ -143,7 +143,10 @@ class _Reader:
         flat = np.frombuffer(self.buffers, np.uint8, end - start, start)
         # A byte other than 0 and 1 is no boolean: NumPy would compare it in surprising ways.
         typed = flat != 0 if dtype.kind == "b" else flat.view(dtype)
-        return typed.reshape(shape).astype(dtype.newbyteorder("="))
+        try:
+            return typed.reshape(shape).astype(dtype.newbyteorder("="))
+        except ValueError:  # axes too long for NumPy, beside one of length 0
+            raise _malformed(["array", dtype.name, shape]) from None
 
 
 def _malformed(item: Any) -> WireError:

@@ -15,6 +15,7 @@ import __future__
 import argparse
 import contextlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -29,6 +30,9 @@ from kcourse.grading import sandbox, wire
 from kcourse.plain import Opaque
 
 MAX_ERROR = 4000
+#: What is raised where the network is asked for: by Python's libraries, by Keras.
+_NETWORK = re.compile(r"(gaierror|URLError|ConnectionError|Exception: URL fetch failure)\b")
+_OFFLINE = "Answers are graded without a network. Data that needs none is in kcourse.datasets."
 _SCRIPTS = frozenset(
     {"script", "bash", "sh", "perl", "ruby", "python", "python2", "python3", "pypy"}
 )
@@ -116,7 +120,7 @@ class Worker:
         except BaseException as escaped:
             error = escaped
         return {
-            "error": "" if error is None else _explain_cell(error),
+            "error": "" if error is None else _advised(_explain_cell(error)),
             "refused": self._shell.refused[:5],
         }
 
@@ -157,7 +161,7 @@ def _reply(observation: Observation) -> dict[str, Any]:
     reply = {
         "status": observation.status,
         "value": observation.value,
-        "error": observation.error[:MAX_ERROR],
+        "error": _advised(observation.error),
     }
     try:
         wire.pack(reply)
@@ -166,10 +170,15 @@ def _reply(observation: Observation) -> dict[str, Any]:
     return reply
 
 
+def _advised(error: str) -> str:
+    """Return an error's text, with advice if it is about the network."""
+    return f"{error}\n{_OFFLINE}"[:MAX_ERROR] if _NETWORK.match(error) else error[:MAX_ERROR]
+
+
 def _explain(error: BaseException, submission: Any = None, filename: str | None = None) -> str:
     """Explain an error whose class may be the learner's and hostile."""
     try:
-        return explain_error(error, submission, filename=filename)[:MAX_ERROR]
+        return explain_error(error, submission, filename=filename)
     except BaseException:
         return str(type.__getattribute__(type(error), "__name__"))
 
