@@ -15,7 +15,7 @@ from kcourse.grading.course import Course
 from kcourse.grading.progress import Progress
 from kcourse.grading.running import LessonResult, grade_lesson
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, WorkerFailed, environment
+from kcourse.grading.session import Limits, Stopped, WorkerFailed, environment
 from kcourse.grading.store import Store
 from kcourse.grading.submission import Submission
 
@@ -56,6 +56,11 @@ def grade_all(
             )
         except WorkerFailed as failure:
             return failure
+        except Stopped:
+            raise
+        except Exception as error:
+            # A fault of the grader's own: it costs one notebook, not a class.
+            return WorkerFailed(f"The grader failed: {type(error).__name__}: {error}")
 
     with worker_server(course, limits, server) as server, ThreadPoolExecutor(jobs) as pool:
         try:
