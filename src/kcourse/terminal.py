@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -105,6 +106,16 @@ def _warm_kernel() -> str:
     return command.finding()
 
 
+def _sandbox() -> str:
+    """Return what confines the answers that `kcourse grade` runs; a learner needs none of it."""
+    if os.name != "posix":
+        return "none: grading needs Linux"
+    from kcourse.grading import canaries
+    from kcourse.grading.session import Limits
+
+    return ", ".join(canaries.prove(Limits(sandbox="best-effort"), None).shown())
+
+
 def _data() -> str:
     from sklearn.datasets import load_digits, load_sample_image
 
@@ -123,4 +134,5 @@ _LOOKS: dict[str, Callable[[], str]] = {
     "lessons": lambda: f"{len(lessons.all_lessons())} in {lessons.root()}",
     "exercises": lambda: str(len(_names())),
     "offline data": _data,
+    "sandbox for grading": _sandbox,
 }

@@ -88,7 +88,8 @@ def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
     def put_on(layer: Callable[[], str], *, bonus: bool = False) -> None:
         try:
             result.layers.append(layer())
-        except (LayerMissing, seccomp.SeccompMissing, OSError) as error:
+        # A function that the C library lacks (AttributeError): this is no Linux.
+        except (LayerMissing, seccomp.SeccompMissing, OSError, AttributeError) as error:
             if not bonus:
                 result.missing.append(f"{layer.__name__.strip('_')}: {error}")
 
