@@ -150,6 +150,11 @@ def update(as_json: bool, workspace: Path | None) -> None:
     help="What to do where answers cannot be confined: refuse, or grade and say so.",
 )
 @click.option("--format", type=click.Choice(["nbgrader"]), help="Write what nbgrader imports, too.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Grade on the workers of the Dask cluster with this scheduler, not on this machine.",
+)
 @click.option("--timings", is_flag=True, help="Put measured seconds into the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
 def grade(paths: tuple[Path, ...], **options: Any) -> None:

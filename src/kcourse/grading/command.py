@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kcourse.errors import KcourseError
-from kcourse.grading import canaries, report, store
+from kcourse.grading import canaries, cluster, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.session import Limits, Sandbox
@@ -40,6 +40,8 @@ class Options:
         format: ``nbgrader`` writes what its importers read, too.
         timings: put measured seconds into the report, which then differs from run to run.
         as_json: print the report instead of a table.
+        dask: address of the scheduler of a Dask cluster whose workers grade; by default, this
+            machine does.
     """
 
     out: Path | None = None
@@ -54,6 +56,7 @@ class Options:
     format: str | None = None
     timings: bool = False
     as_json: bool = False
+    dask: str | None = None
 
 
 def grade(paths: Sequence[Path], options: Options) -> int:
@@ -73,6 +76,11 @@ def grade(paths: Sequence[Path], options: Options) -> int:
         raise KcourseError(f"--threshold is a share of the points, 0 to 1; got {got}.")
     if options.format and options.out is None:
         raise KcourseError(f"--format {options.format} writes a file: name a folder with --out.")
+    if options.dask is not None and options.jobs != 1:
+        raise KcourseError(
+            "--jobs is for this machine. With --dask as many notebooks are graded at a time as the "
+            "workers have threads."
+        )
     course = Course.installed()
     lessons = [course.lesson(name) for name in options.due]
     submissions = _named(find_submissions(paths, course, lessons), options.name)
@@ -85,18 +93,31 @@ def grade(paths: Sequence[Path], options: Options) -> int:
     }
     with contextlib.ExitStack() as stack:
         stack.enter_context(ended_like_an_interrupt())
+        client = None
+        if options.dask is not None:
+            client = stack.enter_context(cluster.connected(options.dask))
         kept = None
         seed = secrets.randbelow(2**32) if options.seed is None else options.seed
         if options.out is not None:
             folder = store.opened(options.out, run, seed=options.seed, force=options.force)
             kept = stack.enter_context(folder)
             seed = kept.seed
-        server = stack.enter_context(worker_server(course, limits))
-        proof = canaries.prove(limits, server)
-        results = grade_all(
-            submissions, course, seed, limits=limits, jobs=options.jobs, server=server, store=kept
-        )
-        sandbox = proof.shown()
+        if client is not None:
+            results, sandbox = cluster.grade_all(
+                client, submissions, course, seed, limits=limits, store=kept
+            )
+        else:
+            with worker_server(course, limits) as server:
+                sandbox = canaries.prove(limits, server).shown()
+                results = grade_all(
+                    submissions,
+                    course,
+                    seed,
+                    limits=limits,
+                    jobs=options.jobs,
+                    server=server,
+                    store=kept,
+                )
         document = report.document(
             submissions, results, course, seed, sandbox=sandbox, timings=options.timings
         )
@@ -108,22 +129,24 @@ def _show(
     document: report.Document, submissions: Sequence[Submission], course: Course, options: Options
 ) -> None:
     """Write the reports, and print what the user asked for."""
-    written: list[str] = []
-    if options.out is not None:
-        written = report.write(
+    texts: dict[str, str] = {}
+    if kept is not None:
+        texts = report.forms(
             document,
-            options.out,
             options.threshold,
             course=course,
             submissions=submissions,
             nbgrader=options.format == "nbgrader",
         )
+        kept.publish(texts)
     if options.as_json:
         print(report.as_json(document), end="")
     else:
         report.print_table(document, options.threshold)
-        if written:
-            print(f"Written to {options.out}: {', '.join(written)}.")
+        if texts:
+            names = dict.fromkeys(name.partition("/")[0] for name in texts)
+            print(f"Written to {options.out}: {', '.join(names)}.")
+            print(identical.remark(json.loads(texts[report.IDENTICAL_NAME])))
     for line in document["environment"]["sandbox"]:
         if line.startswith(canaries.DOUBT):
             print(f"kcourse: sandbox: {line}", file=sys.stderr)

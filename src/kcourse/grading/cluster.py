@@ -1,0 +1,244 @@
+"""Grade on the workers of a Dask cluster (``--dask ADDRESS``); the report is the same as here.
+
+Only text travels: the answers of one notebook as JSON to a worker, its result as JSON back. Each
+Dask worker is a grader of its own, which confines what it runs exactly as this machine would and
+must have proved that before it gets any answers. A worker that holds another course or other
+libraries refuses. When a worker dies, Dask has its notebooks graded by another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import secrets
+import threading
+import time
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from dataclasses import asdict
+from typing import Any
+
+from kcourse.errors import KcourseError
+from kcourse.grading import batch, canaries, remote
+from kcourse.grading.answers import LessonAnswers
+from kcourse.grading.course import Course
+from kcourse.grading.running import LessonResult
+from kcourse.grading.session import Limits, WorkerFailed
+from kcourse.grading.store import Store
+from kcourse.grading.submission import Submission
+
+#: A ``distributed.Client``, few of whose methods have types.
+Client = Any
+
+#: Seconds to wait for the scheduler, and for a worker where there is none.
+CONNECT, PATIENCE = 10.0, 60.0
+_FAILED = 3
+_AGAIN = "The same command with the same --out goes on where it stopped."
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Yield a client of the scheduler at ``address``; at the end, what still runs is ended.
+
+    Raises ``KcourseError`` if the address is none (exit code 2) or nobody answers (3).
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise KcourseError("--dask needs Dask: pip install 'kcourse[dask]'.") from None
+    _require_address(address)
+    before = logging.root.manager.disable
+    logging.disable()  # what a user should know of the cluster is said in one line
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                connect: Any = distributed.Client
+                client = connect(address, timeout=CONNECT, set_as_default=False)
+            except (OSError, TypeError, ValueError) as error:  # TypeError: TLS is not set up
+                why = " ".join(str(error).split())
+                raise KcourseError(
+                    f"There is no Dask scheduler to be reached at {address}: {why}.",
+                    exit_code=_FAILED,
+                ) from None
+            with client:
+                yield client
+    finally:
+        logging.disable(before)
+
+
+def grade_all(
+    client: Client,
+    submissions: Sequence[Submission],
+    course: Course,
+    seed: int,
+    *,
+    limits: Limits,
+    store: Store | None = None,
+) -> tuple[batch.Results, list[str]]:
+    """Grade each notebook of each submission, as ``batch.grade_all`` does, on the cluster.
+
+    Returns:
+        The results, and what a report says of the workers' sandboxes.
+
+    Raises:
+        KcourseError: a worker refuses, or there is none, or the scheduler is gone (exit code 3).
+    """
+    run = {
+        "id": secrets.token_hex(8),
+        "about": remote.about(course),
+        "limits": asdict(limits),
+        "seed": seed,
+    }
+    with _Cluster(client, run) as cluster:
+        cluster.prepare()
+        results = batch.collect(submissions, cluster.submit, store)
+    return results, together(cluster.sandboxes)
+
+
+def together(sandboxes: Collection[tuple[str, ...]]) -> list[str]:
+    """Return what a report says of several workers' sandboxes.
+
+    What all have is said as of one; a layer that only some have is said to be so, and what is
+    amiss with any worker is said in any case.
+    """
+    lines = dict.fromkeys(line for lines in sorted(sandboxes) for line in lines)
+    return [
+        line
+        if line.startswith(canaries.DOUBT) or all(line in lines for lines in sandboxes)
+        else f"{line} (on some workers)"
+        for line in lines
+    ]
+
+
+def _require_address(address: str) -> None:
+    from distributed.comm.addressing import get_address_host_port
+
+    try:
+        host, port = get_address_host_port(address)
+        good = bool(host) and host.isprintable() and 0 < port < 1 << 16
+    except ValueError:
+        good = False
+    if not good:
+        raise KcourseError(
+            f"--dask wants a scheduler's address, such as tcp://10.0.0.5:8786; got {address!r}."
+        )
+
+
+class _Cluster:
+    """The workers, as one that grades notebooks; use it as a context manager."""
+
+    def __init__(self, client: Client, run: Mapping[str, Any]) -> None:
+        self._client = client
+        self._run = run
+        self._promises: set[Future[batch.Result]] = set()
+        self._done = threading.Event()
+        #: What each worker has proved.
+        self.sandboxes: set[tuple[str, ...]] = set()
+
+    def __enter__(self) -> _Cluster:
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def prepare(self) -> None:
+        """Have all workers that there are prove what they are, before any gets an answer."""
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise _no_worker() from None
+        replies = self._client.run(remote.prove, json.dumps(self._run), on_error="return")
+        for worker, reply in sorted(replies.items()):
+            if isinstance(reply, str):
+                self._heard(reply)
+            elif not isinstance(reply, OSError):  # that one is gone: the others will do
+                raise _unable(f"worker {worker}", reply)
+
+    def submit(self, given: LessonAnswers) -> Future[batch.Result]:
+        """Have a notebook graded by whichever worker is free."""
+        asked = json.dumps({**self._run, "given": given.as_plain()})
+        promise: Future[batch.Result] = Future()
+        self._promises.add(promise)
+        # Not pure: results of equal text are not to be had from another run.
+        task = self._client.submit(remote.grade, asked, pure=False)
+        task.add_done_callback(functools.partial(self._settle, promise))
+        return promise
+
+    def _settle(self, promise: Future[batch.Result], task: Any) -> None:
+        """Keep a promise, in a thread of Dask's, once its task has ended in whatever way."""
+        from distributed import KilledWorker
+
+        settle: Callable[[], None]
+        try:
+            settle = functools.partial(promise.set_result, _result(self._heard(task.result())))
+        except KilledWorker as killed:
+            tried = killed.allowed_failures + 1
+            failure = WorkerFailed(f"{tried} Dask workers ended while they had this notebook.")
+            settle = functools.partial(promise.set_result, failure)
+        except CancelledError:
+            settle = functools.partial(promise.set_exception, _gone())
+        except KcourseError as error:
+            settle = functools.partial(promise.set_exception, error)
+        except Exception as error:
+            settle = functools.partial(promise.set_exception, _unable("cluster", error))
+        task.release()  # else it would be graded again if the worker that holds the result died
+        with contextlib.suppress(InvalidStateError):
+            settle()
+
+    def _heard(self, reply: str) -> dict[str, Any]:
+        """Return what a worker replied; raises ``KcourseError`` if it refuses."""
+        said: dict[str, Any] = json.loads(reply)
+        if "refused" in said:
+            worker, reason = said["worker"], said["refused"]
+            raise KcourseError(
+                f"The Dask worker {worker} cannot be used. {reason}", exit_code=_FAILED
+            )
+        self.sandboxes.add(tuple(said["sandbox"]))
+        return said
+
+    def _watch(self) -> None:
+        """Break all promises when there has been no worker for too long."""
+        seen = time.monotonic()
+        with contextlib.suppress(Exception):  # the client is closed
+            while not self._done.wait(1):
+                if self._client.scheduler_info(n_workers=1)["workers"]:
+                    seen = time.monotonic()
+                elif time.monotonic() - seen > PATIENCE:
+                    for promise in self._promises:
+                        with contextlib.suppress(InvalidStateError):
+                            promise.set_exception(_no_worker())
+                    return
+
+
+def _result(said: Mapping[str, Any]) -> batch.Result:
+    if "failed" in said:
+        return WorkerFailed(said["failed"])
+    return LessonResult.from_plain(said["result"])
+
+
+def _no_worker() -> KcourseError:
+    return KcourseError(
+        f"The Dask cluster has had no worker for {PATIENCE:g} s. Start some, with `dask worker`. "
+        + _AGAIN,
+        exit_code=_FAILED,
+    )
+
+
+def _gone() -> KcourseError:
+    return KcourseError(
+        f"The connection to the Dask scheduler is lost. {_AGAIN}", exit_code=_FAILED
+    )
+
+
+def _unable(who: str, error: Exception) -> KcourseError:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return KcourseError(
+        f"The Dask {who} cannot grade: {type(error).__name__}: {first} "
+        "Install the same kcourse for its scheduler and all its workers; their logs say more.",
+        exit_code=_FAILED,
+    )
