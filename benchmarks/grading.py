@@ -25,8 +25,8 @@ untimed before. Quantities:
   that several share is counted once. Sampled in a run of its own, which is not timed.
 - many: whether the cost of a submission stays flat. Of ``--many`` submissions kcourse, with two
   jobs, grades one, then half, then all. The first half's cost is the difference between the first
-  two, without what starting costs; the second half's between the last two. Memory is sampled
-  there, too, and with it the largest private memory (unique set size) of one worker.
+  two, without what starting costs; the second half's between the last two. Half and all are then
+  graded again to sample the memory, and the largest private memory (unique set size) of a worker.
 
 Needs the other graders (``make peers``).
 """
@@ -73,7 +73,8 @@ OTTER = (sys.executable, "-m", "otter")
 KCOURSE = str(Path(sys.executable).with_name("kcourse"))
 ASSIGNMENT = "lesson"
 MIB = 1 << 20
-#: Seconds between two looks at the memory: often enough for a worker that lives for a second.
+#: Seconds between two looks at the memory. One takes some 10 ms a process, so that runs that are
+#: timed are not looked at.
 TICK = 0.1
 #: How many submissions are graded while the memory is looked at.
 SAMPLED = 4
@@ -402,15 +403,15 @@ def measure(
 def many(benchmark: Benchmark) -> list[dict[str, float]]:
     """Grade one submission by kcourse, half of them, and all; return what each half took."""
     chosen, rows = benchmark.submissions, []
-    before, count = benchmark.kcourse(chosen[:1], True, 2), 1
+    before, count = benchmark.kcourse(chosen[:1], False, 2), 1
     for part in (chosen[: len(chosen) // 2], chosen):
-        used = benchmark.kcourse(part, True, 2)
+        used, sampled = (benchmark.kcourse(part, look, 2) for look in (False, True))
         rows.append(
             {
                 "wall": (used.wall - before.wall) / (len(part) - count),
                 "cpu": (used.cpu - before.cpu) / (len(part) - count),
-                "memory": used.memory,
-                "worker": used.worker,
+                "memory": sampled.memory,
+                "worker": sampled.worker,
                 "differences": len(benchmark.differences(used.scores)),
             }
         )

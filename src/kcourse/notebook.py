@@ -1,4 +1,4 @@
-"""What a learner calls in a lesson: ``check``, ``hint``, ``solution`` and ``progress``."""
+"""What lessons call: ``check``, ``hint``, ``solution``, ``progress``; and released, ``require``."""
 
 from __future__ import annotations
 
