@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kcourse.errors import KcourseError
-from kcourse.grading import canaries, cluster, report, store
+from kcourse.grading import canaries, cluster, identical, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.session import Limits, Sandbox
@@ -121,12 +122,16 @@ def grade(paths: Sequence[Path], options: Options) -> int:
         document = report.document(
             submissions, results, course, seed, sandbox=sandbox, timings=options.timings
         )
-        _show(document, submissions, course, options)
+        _show(document, submissions, course, options, kept)
     return exit_code(document, options.threshold)
 
 
 def _show(
-    document: report.Document, submissions: Sequence[Submission], course: Course, options: Options
+    document: report.Document,
+    submissions: Sequence[Submission],
+    course: Course,
+    options: Options,
+    kept: store.Store | None,
 ) -> None:
     """Write the reports, and print what the user asked for."""
     texts: dict[str, str] = {}

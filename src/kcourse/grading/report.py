@@ -12,7 +12,6 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,7 +19,6 @@ from rich.table import Table
 from rich.text import Text
 
 from kcourse import __version__
-from kcourse.files import write_text
 from kcourse.grading import feedback, grades, identical
 from kcourse.grading.course import Course
 from kcourse.grading.junit import junit
@@ -38,7 +36,7 @@ from kcourse.grading.showing import (
 from kcourse.grading.submission import Submission
 from kcourse.grading.summary import summary
 
-__all__ = ["Document", "as_json", "clean", "document", "print_table", "reaches", "schema", "write"]
+__all__ = ["Document", "as_json", "clean", "document", "forms", "print_table", "reaches", "schema"]
 
 JSON_NAME = "report.json"
 SUMMARY_NAME = "summary.md"
@@ -102,27 +100,22 @@ def as_json(report: Document) -> str:
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
-def write(
+def forms(
     report: Document,
-    folder: Path,
     threshold: float,
     *,
     course: Course,
     submissions: Sequence[Submission],
     nbgrader: bool = False,
-) -> list[str]:
-    """Write all forms of the report to ``folder``.
+) -> dict[str, str]:
+    """Return all forms of the report: the text of each file, by its name.
 
     Args:
         report: what ``document`` returned.
-        folder: where to write.
         threshold: share of the points, 0 to 1, that everybody is to reach.
         course: what was graded against.
         submissions: what was handed in, for the list of identical answers.
-        nbgrader: write what nbgrader and the readers of its export take, too.
-
-    Returns:
-        What was written, in words for the terminal: names, with how much is in some of them.
+        nbgrader: what nbgrader and the readers of its export take, too.
     """
     texts = {
         JSON_NAME: as_json(report),
@@ -133,13 +126,9 @@ def write(
     if nbgrader:
         texts[NBGRADER_NAME] = grades.nbgrader(report, course)
         texts[NBGRADER_ASSIGNMENTS_NAME] = grades.nbgrader_assignments(report, course)
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    for name, page in feedback.pages(report, course, threshold):
-        write_text(folder / FEEDBACK_NAME / name, page)
-    alike = identical.find(submissions, course)
-    write_text(folder / IDENTICAL_NAME, as_json(alike))
-    return [*texts, f"{FEEDBACK_NAME}/", f"{IDENTICAL_NAME} ({identical.remark(alike)})"]
+    texts[IDENTICAL_NAME] = as_json(identical.find(submissions, course))
+    pages = feedback.pages(report, course, threshold)
+    return texts | {f"{FEEDBACK_NAME}/{name}": page for name, page in pages}
 
 
 def print_table(report: Document, threshold: float) -> None:

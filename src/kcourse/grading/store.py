@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import secrets
@@ -25,6 +26,7 @@ from kcourse.grading.running import LessonResult
 _FOLDER = ".kcourse"
 _RUN = "run.json"
 _RESULTS = "results"
+_WRITTEN = "written.json"
 _LOCK = "lock"
 
 
@@ -32,6 +34,8 @@ class Store:
     """The results of one run; made by ``opened``."""
 
     def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
+        self._out = folder.parent
+        self._written = folder / _WRITTEN
         self._folder = folder / _RESULTS
         #: Seed of the cases.
         self.seed = int(run["seed"])
@@ -46,6 +50,20 @@ class Store:
     def put(self, given: LessonAnswers, result: LessonResult) -> None:
         """Keep the result of a notebook."""
         write_text(self._path(given), json.dumps(result.as_plain()))
+
+    def publish(self, texts: Mapping[str, str]) -> None:
+        """Write the reports, and remove those that the run wrote before and does not write now."""
+        known = {*_read(self._written), *texts}
+        # Noted first: what is half done if this is interrupted is known to the next time.
+        write_text(self._written, json.dumps(dict.fromkeys(sorted(known))))
+        for path in (self._out / name for name in known):
+            for half in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+                half.unlink()  # the temporary file of a process that was killed
+        for name, text in texts.items():
+            write_text(self._out / name, text)
+        for name in known - texts.keys():
+            (self._out / name).unlink(missing_ok=True)
+        write_text(self._written, json.dumps(dict.fromkeys(texts)))
 
     def _path(self, given: LessonAnswers) -> Path:
         content = json.dumps(given.as_plain(), sort_keys=True).encode()
@@ -69,13 +87,14 @@ def opened(out: Path, run: Mapping[str, Any], *, seed: int | None, force: bool) 
         try:
             folder = out / _FOLDER
             out.mkdir(parents=True, exist_ok=True)
-            if any(out.iterdir()) and _read(folder / _RUN) is None and not force:
+            others = any(path.name != _FOLDER for path in out.iterdir())
+            if others and not _read(folder / _RUN) and not force:
                 raise KcourseError(
                     f"--out {out} is not empty. Name a new folder, or write into it with --force."
                 )
             folder.mkdir(exist_ok=True)
             _take(stack.enter_context((folder / _LOCK).open("w")), out)
-            before = None if force else _read(folder / _RUN)
+            before = {} if force else _read(folder / _RUN)
             store = Store(folder, _begin(folder, out, before, run, seed))
         except OSError as error:
             raise KcourseError(f"Reports cannot be written to {out}: {error.strerror}.") from None
@@ -85,13 +104,13 @@ def opened(out: Path, run: Mapping[str, Any], *, seed: int | None, force: bool) 
 def _begin(
     folder: Path,
     out: Path,
-    before: Mapping[str, Any] | None,
+    before: Mapping[str, Any],
     run: Mapping[str, Any],
     seed: int | None,
 ) -> Mapping[str, Any]:
     """Go on with the run that there was ``before``, or begin one; return it."""
-    if before is not None:
-        now = {**run, "seed": before.get("seed") if seed is None else seed}
+    if isinstance(before.get("seed"), int):
+        now = {**run, "seed": before["seed"] if seed is None else seed}
         differing = [name for name in now if now[name] != before.get(name)]
         if not differing:
             return now
@@ -107,12 +126,12 @@ def _begin(
     return begun
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(path.read_bytes())
-        if isinstance(found, dict) and isinstance(found.get("seed"), int):
+        if isinstance(found, dict):
             return found
-    return None
+    return {}
 
 
 def _take(lock: IO[str], out: Path) -> None:
