@@ -122,6 +122,26 @@ def test_what_was_half_written_or_tampered_with_is_graded_anew(
             assert kept.get(given) is None
 
 
+def test_reports_of_the_run_are_replaced_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with opened(out) as kept:
+        kept.publish({"report.json": "1", "feedback/ada.html": "1", "feedback/bob.html": "1"})
+        mine = out / "feedback" / "notes.html"
+        mine.write_text("mine", encoding="utf-8")
+        (out / ".report.json.abcd1234").touch()  # as a process leaves it that is killed
+        kept.publish({"report.json": "2", "feedback/ada.html": "2"})
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    reports = {name for name in found if not name.startswith(".kcourse")}
+    assert reports == {"report.json", "feedback/ada.html", "feedback/notes.html"}
+    assert (out / "report.json").read_text(encoding="utf-8") == "2"
+
+
+def test_a_run_that_was_killed_as_it_began_can_begin_again(tmp_path: Path) -> None:
+    (tmp_path / "out" / ".kcourse").mkdir(parents=True)
+    with opened(tmp_path / "out", seed=4) as kept:
+        assert kept.seed == 4
+
+
 def test_two_graders_cannot_write_to_one_folder(tmp_path: Path) -> None:
     with opened(tmp_path / "out"):
         with pytest.raises(KcourseError, match="at this moment"), opened(tmp_path / "out"):

@@ -151,7 +151,8 @@ def _show(
         if texts:
             names = dict.fromkeys(name.partition("/")[0] for name in texts)
             print(f"Written to {options.out}: {', '.join(names)}.")
-            print(identical.remark(json.loads(texts[report.IDENTICAL_NAME])))
+            alike = identical.remark(json.loads(texts[report.IDENTICAL_NAME]))
+            print(f"{report.IDENTICAL_NAME}: {alike}.")
     for line in document["environment"]["sandbox"]:
         if line.startswith(canaries.DOUBT):
             print(f"kcourse: sandbox: {line}", file=sys.stderr)
