@@ -30,8 +30,11 @@ from kcourse.grading import sandbox, wire
 from kcourse.plain import Opaque
 
 MAX_ERROR = 4000
-#: What is raised where the network is asked for: by Python's libraries, by Keras.
-_NETWORK = re.compile(r"(gaierror|URLError|ConnectionError|Exception: URL fetch failure)\b")
+#: What is raised where the network is asked for: by Python's libraries, and by Keras, which may
+#: find even the folder for its downloads closed.
+_NETWORK = re.compile(
+    r"(gaierror|URLError|ConnectionError|Exception: URL fetch failure|PermissionError.*\.keras)\b"
+)
 _OFFLINE = "Answers are graded without a network. Data that needs none is in kcourse.datasets."
 _SCRIPTS = frozenset(
     {"script", "bash", "sh", "perl", "ruby", "python", "python2", "python3", "pypy"}
