@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kcourse.grading import sandbox
+from kcourse.grading.session import Limits, Session
 
 MEMORY = 2 << 30
 START = """
@@ -230,6 +231,22 @@ def test_a_layer_that_is_missing_is_named_with_the_reason(scratch: Path) -> None
     (missing,) = found["missing"]
     assert missing == "landlock: this kernel has none, or it is switched off"
     assert "seccomp" in found["layers"]
+
+
+def test_threads_that_were_there_before_are_a_missing_layer(scratch: Path) -> None:
+    before = """
+    import threading
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    """
+    (missing,) = confined("", scratch, before=before)["missing"]
+    assert missing == "one thread: there are 2, and all but one stay unconfined"
+
+
+def test_a_worker_that_is_not_forked_confines_itself_before_it_has_threads() -> None:
+    with Session(Limits(start=120)) as session:
+        session.wait_until_ready()
+        assert session.missing == []
+        assert any(layer.startswith("Landlock") for layer in session.layers)
 
 
 def test_secrets_stay_hidden_wherever_the_package_is_installed(

@@ -83,12 +83,12 @@ def test_folders_that_an_ordinary_user_cannot_list_are_removed(tmp_path: Path) -
     # Root could list them: so if this is root, the folder is another user's, who removes it.
     made = Scratch(tmp_path)
     (made.path / "shut" / "inner").mkdir(parents=True)
-    (made.path / "shut").chmod(0)
     user = 65534 if os.getuid() == 0 else os.getuid()
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o777)
     for place in (made.path, made.path / "shut", made.path / "shut" / "inner"):
         os.chown(place, user, user if os.getuid() == 0 else -1)
+    (made.path / "shut").chmod(0)
     remove = f"""
 import os, sys
 sys.path[:] = {sys.path!r}

@@ -31,6 +31,8 @@ from kcourse.grading.scratch import MAX_FILE
 MAX_OPEN = 256
 #: TensorFlow starts some for each processor.
 MAX_THREADS = 1024
+#: What ``begin`` takes, in this order on a command line.
+ARGUMENTS = ("memory", "cpu_seconds", "confined")
 #: From here on, each worker of root's has a number of its own as user and group.
 _FIRST_USER = 0x70000000
 _NOBODY = 65534
@@ -72,6 +74,17 @@ def prepare() -> None:
         _landlock_version()  # looks for the C library with the help of other programs
 
 
+def begin(memory: int, cpu_seconds: int, confined: int) -> Confinement:
+    """Confine this process to its current folder, or only limit it if ``confined`` is 0.
+
+    The other arguments are those of ``confine``.
+    """
+    if confined:
+        return confine(Path.cwd(), memory, cpu_seconds)
+    limit_resources(memory, cpu_seconds)
+    return Confinement()
+
+
 def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
     """Put every layer on this process that can be had.
 
@@ -81,6 +94,8 @@ def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
         cpu_seconds: seconds of processor time.
     """
     result = Confinement()
+    if (threads := _threads()) != 1:
+        result.missing.append(f"one thread: there are {threads}, and all but one stay unconfined")
     readable = _readable()
     root = os.geteuid() == 0
     libc = ctypes.CDLL(None, use_errno=True)
@@ -126,6 +141,13 @@ def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
     put_on(user)
     put_on(system_calls)
     return result
+
+
+def _threads() -> int:
+    """Return how many threads this process has; where that is not known, there is no sandbox."""
+    with contextlib.suppress(OSError):
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
+    return 1
 
 
 def limit_resources(memory: int, cpu_seconds: int) -> None:

@@ -68,7 +68,7 @@ class Server:
         Args:
             scratch: the worker's folder.
             environment: the worker's environment.
-            limits: how the worker confines itself, as ``worker.work`` takes it.
+            limits: how the worker confines itself, as ``sandbox.begin`` takes it.
             files: stdin, stdout and stderr, then the pipes of requests and replies.
 
         Raises:
@@ -157,9 +157,9 @@ def work(birth: Birth) -> NoReturn:
     from kcourse.grading import worker
 
     os.close(birth.requester)
-    memory, cpu_seconds, confined = map(int, birth.request["arguments"])
+    confinement = sandbox.begin(*map(int, birth.request["arguments"]))
     requests, replies = birth.files
-    worker.work(requests, replies, memory, cpu_seconds, bool(confined))
+    worker.work(requests, replies, confinement)
 
 
 if __name__ == "__main__":

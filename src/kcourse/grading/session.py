@@ -256,7 +256,7 @@ class Session:
         most = (self.limits.memory, cpu_seconds, int(self.limits.sandbox != "off"))
         # Not -I: that would ignore PYTHONHASHSEED, without which the order of a learner's set,
         # and so a report, differs from run to run. The environment is ours, so -s -P is as good.
-        command = [sys.executable, "-s", "-P", "-m", "kcourse.grading.worker"]
+        command = [sys.executable, "-s", "-P", "-m", "kcourse.grading.fresh"]
         command += [str(number) for number in (requests, replies, *most)]
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:

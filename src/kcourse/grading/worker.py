@@ -1,10 +1,10 @@
 """The process in which a learner's cells run and their answers are observed. It judges nothing.
 
-Started by ``kcourse.grading.session`` as ``python -m kcourse.grading.worker``, with two pipes:
-requests come in by one, replies go out by the other, as frames (``kcourse.grading.wire``).
+Forked by ``server``, or started anew (``fresh``), with two pipes: requests come in by one, replies
+go out by the other, as frames (``kcourse.grading.wire``).
 It holds neither cases nor expected values, reports nothing but what a cell raised and what an
-answer gave, and is ended by SIGKILL. Life cycle: confine itself, start an IPython shell, say that
-it is ready and which layers of confinement are in force, then answer ``run`` and ``observe``
+answer gave, and is ended by SIGKILL. Life cycle, once it is confined: start an IPython shell, say
+that it is ready and which layers of confinement are in force, then answer ``run`` and ``observe``
 requests until the pipe is closed. A worker that runs no learner's code, but loads what an answer
 left in another worker, answers ``inspect`` requests: it is then called a verifier.
 """
@@ -12,7 +12,6 @@ left in another worker, answers ``inspect`` requests: it is then called a verifi
 from __future__ import annotations
 import __future__
 
-import argparse
 import contextlib
 import os
 import re
@@ -195,35 +194,13 @@ def _explain_cell(error: BaseException) -> str:
     return _explain(error, filename=cell)
 
 
-def work(requests: int, replies: int, memory: int, cpu_seconds: int, confined: bool) -> NoReturn:
-    """Be a worker, in the current folder, until the grader closes the pipe of requests.
+def work(requests: int, replies: int, confinement: sandbox.Confinement) -> NoReturn:
+    """Be a worker until the grader closes the pipe of requests.
 
     Args:
         requests: the pipe to read from.
         replies: the pipe to write to.
-        memory: bytes of address space.
-        cpu_seconds: seconds of processor time.
-        confined: whether more than these two is limited: see ``sandbox``.
+        confinement: what this process has confined itself with.
     """
-    if confined:
-        confinement = sandbox.confine(Path.cwd(), memory, cpu_seconds)
-    else:
-        sandbox.limit_resources(memory, cpu_seconds)
-        confinement = sandbox.Confinement()
     Worker(requests, replies, confinement).serve()
     os._exit(0)
-
-
-def main() -> None:
-    """Read what the session passes on the command line, and serve it."""
-    parser = argparse.ArgumentParser()
-    for name in ("requests", "replies", "memory", "cpu_seconds", "confined"):
-        parser.add_argument(name, type=int)
-    given = parser.parse_args()
-    for descriptor in (given.requests, given.replies):
-        os.set_inheritable(descriptor, False)
-    work(given.requests, given.replies, given.memory, given.cpu_seconds, bool(given.confined))
-
-
-if __name__ == "__main__":
-    main()
