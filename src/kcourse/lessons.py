@@ -107,6 +107,12 @@ def marked(name: str, source: str) -> str:
     return f"# EXERCISE {name}\n{source.strip()}\n".rstrip()
 
 
+def required(name: str) -> str:
+    """Return the source of an exercise's check where a lesson is released for nbgrader."""
+    # Imported where it is called: a learner's cell may have given its name to something.
+    return f"from kcourse.notebook import require\n\nrequire({name})"
+
+
 def fill_solutions(notebook: NotebookNode) -> NotebookNode:
     """Return a copy of a lesson in which every exercise cell holds the course's solution."""
     import nbformat

@@ -73,8 +73,7 @@ def nbgrader_source(lesson: NotebookNode) -> NotebookNode:
             _mark(cell, solution=True)
         elif cell.id.startswith("check-"):
             name = cell.id.removeprefix("check-")
-            # Imported where it is called: a learner's cell may have given its name to something.
-            cell.source = f"from kcourse.notebook import require\n\nrequire({name})"
+            cell.source = lessons.required(name)
             _mark(cell, grade=True, locked=True, points=exercises.get(name).points)
         elif lessons.is_setup(cell):
             _mark(cell, locked=True)

@@ -13,6 +13,7 @@ from kcourse.errors import KcourseError
 from kcourse.grading import answers
 from kcourse.grading.course import Course
 from kcourse.grading.submission import Submission, find_submissions
+from kcourse.lessons import required
 
 
 @pytest.fixture
@@ -210,3 +211,24 @@ def test_no_submission_at_all_is_a_mistake_of_the_user(
     with pytest.raises(KcourseError, match=r"nothing to grade at|no submission in") as caught:
         find_submissions([path], course)
     assert caught.value.exit_code == 2
+
+
+def test_a_check_as_released_for_nbgrader_is_no_news(tmp_path: Path, course: Course) -> None:
+    document = sample.notebook()
+    for cell in document["cells"]:
+        if cell["id"] == "check-doubled":
+            cell["source"] = required("doubled")
+    sample.write(tmp_path / "class", {"ada": document})
+    assert _one(course, tmp_path / "class").notes == ()
+
+
+def test_a_notebook_that_cannot_be_read_beside_all_that_are_due_is_ignored_and_noted(
+    tmp_path: Path, course: Course
+) -> None:
+    folder = sample.write(tmp_path / "class", {"ada": sample.notebook()})
+    (folder / "ada" / "draft.ipynb").write_bytes(RIGHT[:500])
+    (taken,) = find_submissions([folder], course, course.lessons)
+    assert len(taken.lessons) == 1
+    assert taken.notes[0].startswith("Ignored: draft.ipynb is not a notebook")
+    (refused,) = find_submissions([folder], course)
+    assert refused.problem.startswith("draft.ipynb is not a notebook")
