@@ -15,6 +15,7 @@ from sample_report import hostile_document
 
 from kcourse.grading import grades
 from kcourse.grading.course import Course
+from kcourse.grading.showing import DOUBT
 
 EXERCISES = list(sample.EXERCISES)
 FORMULAS = [
@@ -55,11 +56,40 @@ def _rows(text: str) -> list[dict[str, str]]:
 
 def test_one_line_a_submission_with_its_points_in_each_exercise(course: Course) -> None:
     ada, bob, cyd, dan = _rows(grades.grades(_document(course, "cyd"), course, 0.5))
-    assert list(ada) == ["id", "status", "score", "max_score", "reached", *EXERCISES]
-    assert list(ada.values()) == ["ada", "graded", "10", "10", "yes", "2", "3", "1", "4"]
-    assert list(bob.values()) == ["bob x", "graded", "3", "10", "no", "0", "3", "0", "0"]
-    assert list(cyd.values()) == ["cyd", "ungradable", *[""] * 7]
-    assert list(dan.values()) == ["dan", "grader error", *[""] * 7]
+    assert list(ada) == ["id", "status", "score", "max_score", "reached", "sandbox", *EXERCISES]
+    assert list(ada.values()) == [
+        "ada",
+        "graded",
+        "10",
+        "10",
+        "yes",
+        "required",
+        "2",
+        "3",
+        "1",
+        "4",
+    ]
+    assert list(bob.values()) == [
+        "bob x",
+        "graded",
+        "3",
+        "10",
+        "no",
+        "required",
+        "0",
+        "3",
+        "0",
+        "0",
+    ]
+    assert list(cyd.values()) == ["cyd", "ungradable", *[""] * 3, "required", *[""] * 4]
+    assert list(dan.values()) == ["dan", "grader error", *[""] * 3, "required", *[""] * 4]
+
+
+def test_grades_of_a_sandbox_that_lacks_something_say_so(course: Course) -> None:
+    document = _document(course, "cyd")
+    document["environment"]["sandbox"] = ["limits", f"{DOUBT}landlock: none"]
+    rows = _rows(grades.grades(document, course, 0.5))
+    assert {row["sandbox"] for row in rows} == {"best effort"}
 
 
 def test_lines_end_as_the_standard_says_and_excel_sees_that_it_is_utf8(course: Course) -> None:
@@ -134,4 +164,4 @@ def test_students_are_listed_even_if_nobody_was_graded(course: Course) -> None:
     document["submissions"] = document["submissions"][2:]
     assert [row["id"] for row in _rows(grades.nbgrader(document, course))] == ["cyd", "dan"]
     assert grades.nbgrader_assignments(document, course) == '"name"\r\n'
-    assert list(_rows(grades.grades(document, course, 0.5))[0])[-1] == "reached"
+    assert list(_rows(grades.grades(document, course, 0.5))[0])[-1] == "sandbox"

@@ -32,9 +32,9 @@ def test_each_submission_is_a_suite_and_each_exercise_a_case(course: Course) -> 
     root = _parsed(junit(hostile_document(course)))
     ada, bob, cyd, dan = root.findall("testsuite")
     assert ada.attrib == {"name": "ada", "tests": "4", "failures": "0", "errors": "0"}
-    assert [case.get("name") for case in ada] == list(sample.EXERCISES)
-    assert [len(case) for case in ada] == [0, 0, 0, 0]
-    assert [[part.tag for part in case] for case in bob] == [
+    assert [case.get("name") for case in ada.iter("testcase")] == list(sample.EXERCISES)
+    assert [len(case) for case in ada.iter("testcase")] == [0, 0, 0, 0]
+    assert [[part.tag for part in case] for case in bob.iter("testcase")] == [
         ["error"],
         [],
         ["failure"],
@@ -42,10 +42,18 @@ def test_each_submission_is_a_suite_and_each_exercise_a_case(course: Course) -> 
     ]
     assert (bob.get("failures"), bob.get("errors")) == ("2", "1")
     for suite, status in ((cyd, "ungradable"), (dan, "grader error")):
-        (case,) = suite
+        (case,) = suite.iter("testcase")
         assert (case.get("name"), suite.get("errors")) == ("submission", "1")
         assert [(part.tag, part.get("type")) for part in case] == [("error", status)]
     assert root.attrib == {"name": "kcourse grade", "tests": "10", "failures": "2", "errors": "3"}
+
+
+def test_each_suite_says_what_confined_its_answers(course: Course) -> None:
+    document = hostile_document(course)
+    document["environment"]["sandbox"] = ["limits", "seccomp"]
+    for suite in _parsed(junit(document)):
+        (stated,) = suite.findall("properties/property")
+        assert (stated.get("name"), stated.get("value")) == ("sandbox", "limits, seccomp")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_the_whole_message_is_the_text_and_its_first_line_the_summary(course: Co
 def test_times_are_there_only_if_they_were_asked_for(course: Course) -> None:
     assert "time" not in re.sub("timed", "", junit(hostile_document(course, "x")))
     ada = _parsed(junit(hostile_document(course, timings=True)))[0]
-    assert (ada.get("time"), ada[0].get("time")) == ("2.000", "0.500")
+    assert (ada.get("time"), ada[1].get("time")) == ("2.000", "0.500")
 
 
 @settings(deadline=None)
@@ -91,7 +99,7 @@ def test_any_text_of_a_learner_is_well_formed_and_adds_no_element(
 ) -> None:
     document = hostile_document(course, text)
     root = _parsed(junit(document))
-    assert len(list(root.iter())) == 1 + 4 + 10 + 5
+    assert len(list(root.iter())) == 1 + 4 * 3 + 10 + 5
     names = [suite.get("name") for suite in root]
     assert names == [re.sub(r"[\t\n\r]", " ", entry["id"]) for entry in document["submissions"]]
     message = document["submissions"][2]["reason"]

@@ -19,9 +19,8 @@ from kcourse.errors import KcourseError
 from kcourse.exercise import method_source
 from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, Session, WorkerFailed, WorkerLost
+from kcourse.grading.showing import DOUBT
 
-#: What a report says of the sandbox starts so where something is missing.
-DOUBT = "best effort: "
 _FAILED = 3
 _SECONDS = 60.0
 _SECRET = "what only the grader may read\n"

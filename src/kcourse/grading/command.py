@@ -18,6 +18,7 @@ from kcourse.grading import canaries, cluster, identical, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.session import Limits, Sandbox
+from kcourse.grading.showing import DOUBT
 from kcourse.grading.submission import Submission, find_submissions
 
 BELOW, FAILED = 1, 3
@@ -154,7 +155,7 @@ def _show(
             alike = identical.remark(json.loads(texts[report.IDENTICAL_NAME]))
             print(f"{report.IDENTICAL_NAME}: {alike}.")
     for line in document["environment"]["sandbox"]:
-        if line.startswith(canaries.DOUBT):
+        if line.startswith(DOUBT):
             print(f"kcourse: sandbox: {line}", file=sys.stderr)
 
 

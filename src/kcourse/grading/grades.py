@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from kcourse.grading.course import Course
-from kcourse.grading.showing import Document, reaches
+from kcourse.grading.showing import DOUBT, Document, reaches
 
 Cell = str | int | float | None
 
@@ -35,20 +35,22 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 def grades(report: Document, course: Course, threshold: float) -> str:
-    """Return one line a submission: its score, and its points in each exercise.
+    """Return one line a submission: its score, how it ran, and its points in each exercise.
 
     The file begins with a byte order mark: without it Excel takes UTF-8 for the code page of the
     machine, and spoils every name that is not in ASCII.
     """
     names = _exercises(report, course)
-    lines: list[list[Cell]] = [["id", "status", "score", "max_score", "reached", *names]]
+    lines: list[list[Cell]] = [["id", "status", "score", "max_score", "reached", "sandbox", *names]]
+    doubts = any(line.startswith(DOUBT) for line in report["environment"]["sandbox"])
+    sandbox = "best effort" if doubts else "required"
     for entry in report["submissions"]:
         reached = None
         if entry["status"] == "graded":
             reached = "yes" if reaches(entry, threshold) else "no"
         points = {exercise["name"]: exercise["points"] for exercise in entry["exercises"]}
         line = [entry[key] for key in ("id", "status", "score", "max_score")]
-        lines.append([*line, reached, *map(points.get, names)])
+        lines.append([*line, reached, sandbox, *map(points.get, names)])
     return _BYTE_ORDER_MARK + _csv(lines)
 
 

@@ -17,7 +17,8 @@ _FAILURES = ("wrong", "not attempted", "missing")
 
 def junit(report: Document) -> str:
     """Return the report as XML: a test suite a submission, a test case an exercise."""
-    suites = [_suite(entry) for entry in report["submissions"]]
+    sandbox = ", ".join(report["environment"]["sandbox"])
+    suites = [_suite(entry, sandbox) for entry in report["submissions"]]
     root = Xml.Element("testsuites", name="kcourse grade")
     _count(root, suites)
     root.extend(suites)
@@ -25,8 +26,10 @@ def junit(report: Document) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(entry: Document) -> Xml.Element:
+def _suite(entry: Document, sandbox: str) -> Xml.Element:
     suite = Xml.Element("testsuite", name=entry["id"])
+    properties = Xml.SubElement(suite, "properties")
+    Xml.SubElement(properties, "property", name="sandbox", value=sandbox)
     if entry["status"] == "graded":
         cases = [_case(entry["id"], exercise) for exercise in entry["exercises"]]
     else:

@@ -15,6 +15,8 @@ from typing import Any
 
 Document = dict[str, Any]
 
+#: What a report says of the sandbox starts so where something is missing.
+DOUBT = "best effort: "
 MAX_MESSAGE = 2000
 MAX_ID = 200
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format, surrogate, private, separators
