@@ -8,6 +8,7 @@ libraries refuses. When a worker dies, Dask has its notebooks graded by another 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -22,11 +23,12 @@ from dataclasses import asdict
 from typing import Any
 
 from kcourse.errors import KcourseError
-from kcourse.grading import batch, canaries, remote
+from kcourse.grading import batch, remote
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
 from kcourse.grading.running import LessonResult
 from kcourse.grading.session import Limits, WorkerFailed
+from kcourse.grading.showing import DOUBT, clean
 from kcourse.grading.store import Store
 from kcourse.grading.submission import Submission
 
@@ -36,7 +38,8 @@ Client = Any
 #: Seconds to wait for the scheduler, and for a worker where there is none.
 CONNECT, PATIENCE = 10.0, 60.0
 _FAILED = 3
-_AGAIN = "The same command with the same --out goes on where it stopped."
+_MAX_WHY = 200
+_AGAIN = "With --out, the same command goes on where it stopped."
 
 
 @contextlib.contextmanager
@@ -55,15 +58,17 @@ def connected(address: str) -> Iterator[Client]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            connect: Any = distributed.Client
             try:
-                connect: Any = distributed.Client
+                # Asked first, as a client of something else would wait for ever or print a page.
+                kind = asyncio.run(asyncio.wait_for(_kind(address), CONNECT))
+                if kind != "Scheduler":
+                    raise ValueError(f"a Dask {kind.lower()} answers")
                 client = connect(address, timeout=CONNECT, set_as_default=False)
+            except TimeoutError:
+                raise _no_scheduler(address, f"no answer for {CONNECT:g} s") from None
             except (OSError, TypeError, ValueError) as error:  # TypeError: TLS is not set up
-                why = " ".join(str(error).split())
-                raise KcourseError(
-                    f"There is no Dask scheduler to be reached at {address}: {why}.",
-                    exit_code=_FAILED,
-                ) from None
+                raise _no_scheduler(address, str(error)) from None
             with client:
                 yield client
     finally:
@@ -108,7 +113,7 @@ def together(sandboxes: Collection[tuple[str, ...]]) -> list[str]:
     lines = dict.fromkeys(line for lines in sorted(sandboxes) for line in lines)
     return [
         line
-        if line.startswith(canaries.DOUBT) or all(line in lines for lines in sandboxes)
+        if line.startswith(DOUBT) or all(line in lines for lines in sandboxes)
         else f"{line} (on some workers)"
         for line in lines
     ]
@@ -152,7 +157,10 @@ class _Cluster:
             self._client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError:
             raise _no_worker() from None
-        replies = self._client.run(remote.prove, json.dumps(self._run), on_error="return")
+        try:
+            replies = self._client.run(remote.prove, json.dumps(self._run), on_error="return")
+        except OSError:
+            raise _gone() from None
         for worker, reply in sorted(replies.items()):
             if isinstance(reply, str):
                 self._heard(reply)
@@ -178,7 +186,7 @@ class _Cluster:
             settle = functools.partial(promise.set_result, _result(self._heard(task.result())))
         except KilledWorker as killed:
             tried = killed.allowed_failures + 1
-            failure = WorkerFailed(f"{tried} Dask workers ended while they had this notebook.")
+            failure = WorkerFailed(f"Too many Dask workers ended while they had it: {tried}.")
             settle = functools.partial(promise.set_result, failure)
         except CancelledError:
             settle = functools.partial(promise.set_exception, _gone())
@@ -204,21 +212,36 @@ class _Cluster:
     def _watch(self) -> None:
         """Break all promises when there has been no worker for too long."""
         seen = time.monotonic()
-        with contextlib.suppress(Exception):  # the client is closed
-            while not self._done.wait(1):
-                if self._client.scheduler_info(n_workers=1)["workers"]:
+        while not self._done.wait(1):
+            with contextlib.suppress(Exception):  # the connection is lost
+                connected = self._client.status == "running"
+                if connected and self._client.scheduler_info(n_workers=1)["workers"]:
                     seen = time.monotonic()
-                elif time.monotonic() - seen > PATIENCE:
-                    for promise in self._promises:
-                        with contextlib.suppress(InvalidStateError):
-                            promise.set_exception(_no_worker())
-                    return
+            if time.monotonic() - seen > PATIENCE:
+                for promise in list(self._promises):
+                    with contextlib.suppress(InvalidStateError):
+                        promise.set_exception(_no_worker())
 
 
 def _result(said: Mapping[str, Any]) -> batch.Result:
     if "failed" in said:
         return WorkerFailed(said["failed"])
     return LessonResult.from_plain(said["result"])
+
+
+async def _kind(address: str) -> str:
+    """Return what answers at an address, as it calls itself."""
+    import distributed
+
+    dask: Any = distributed  # much of it has no types
+    secured = dask.Security().get_connection_args("client")
+    async with dask.rpc(address, timeout=CONNECT, connection_args=secured) as asked:
+        return str((await asked.identity())["type"])
+
+
+def _no_scheduler(address: str, why: str) -> KcourseError:
+    why = " ".join(clean(why, _MAX_WHY).split())
+    return KcourseError(f"There is no Dask scheduler at {address}: {why}.", exit_code=_FAILED)
 
 
 def _no_worker() -> KcourseError:
@@ -236,9 +259,9 @@ def _gone() -> KcourseError:
 
 
 def _unable(who: str, error: Exception) -> KcourseError:
-    first = (str(error).strip().splitlines() or [""])[0]
+    why = clean(f"{type(error).__name__}: {error}", _MAX_WHY)
     return KcourseError(
-        f"The Dask {who} cannot grade: {type(error).__name__}: {first} "
+        f"The Dask {who} cannot grade. {why} "
         "Install the same kcourse for its scheduler and all its workers; their logs say more.",
         exit_code=_FAILED,
     )
