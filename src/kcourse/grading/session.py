@@ -399,6 +399,11 @@ def environment(scratch: Path) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",  # exercises are small, and CUDA needs more address space
         "KCOURSE_GRADING": "1",
+        # The same on every machine: with a thread and a heap for each of many processors, sums are
+        # rounded in another order, and the address space is used up before an answer has begun.
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        **dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
+        "MALLOC_ARENA_MAX": "2",
     }
 
 
