@@ -288,7 +288,8 @@ def test_a_worker_without_a_sandbox_gets_no_answers(monkeypatch: pytest.MonkeyPa
         raise KcourseError("Answers cannot be confined here.", exit_code=3)
 
     monkeypatch.setattr(canaries, "prove", prove)
-    grader = remote._Grader(Course.installed(), {"kcourse": "1"}, None)
+    grader = remote._Grader(Course.installed(), {"kcourse": "1"})
+    monkeypatch.setattr(remote, "_server", lambda: None)
     monkeypatch.setattr(remote, "_grader", lambda: grader)
     asked = {"about": {"kcourse": "1"}, "id": "a run", "limits": {}}
     graded: list[object] = []

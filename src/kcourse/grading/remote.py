@@ -39,7 +39,6 @@ class _Grader:
 
     course: Course
     about: Mapping[str, str]
-    server: Server | None
 
 
 def about(course: Course) -> dict[str, str]:
@@ -84,7 +83,7 @@ def _grade(stop: _Unwanted, grader: _Grader, asked: Mapping[str, Any]) -> dict[s
             asked["seed"],
             limits=Limits(**asked["limits"]),
             stop=stop,
-            server=grader.server,
+            server=_server(),
         )
     except (WorkerFailed, Stopped) as failure:
         return {"failed": str(failure)}
@@ -95,16 +94,19 @@ def _grade(stop: _Unwanted, grader: _Grader, asked: Mapping[str, Any]) -> dict[s
 def _grader() -> _Grader:
     course = Course.installed()
     # Taken now: if the package is replaced later on, this process still is what it was.
-    known = about(course)
-    server = _AT_EXIT.enter_context(worker_server(course, Limits()))
+    return _Grader(course, about(course))
+
+
+@functools.cache
+def _server() -> Server | None:
     atexit.register(_AT_EXIT.close)
-    return _Grader(course, known, server)
+    return _AT_EXIT.enter_context(worker_server(_grader().course, Limits()))
 
 
 @functools.lru_cache(_PROOFS)
 def _proved(run: str, limits: Limits) -> list[str]:
     """Test the sandbox once a run."""
-    return canaries.prove(limits, _grader().server).shown()
+    return canaries.prove(limits, _server()).shown()
 
 
 def _require_same(here: Mapping[str, str], there: Mapping[str, str]) -> None:
