@@ -16,7 +16,7 @@ from mutants import mutants
 
 from kcourse import exercises, lessons
 from kcourse.comparing import difference
-from kcourse.exercise import Exercise, Verdict, assess, method_source, observe_case
+from kcourse.exercise import Exercise, Verdict, assess, method_source, observe_here
 from kcourse.notebook import check_answer
 from kcourse.solutions import source_of
 
@@ -129,12 +129,15 @@ def test_the_judge_refuses_mutants_that_behave_differently(exercise: Exercise) -
 
 @every_exercise
 def test_it_can_be_observed_in_another_process(exercise: Exercise) -> None:
-    namespace: dict[str, Any] = {}
-    exec(method_source(exercise.observe), namespace)
+    sent: dict[str, Any] = {"inspect": None}
+    for function in filter(None, (exercise.observe, exercise.inspect)):
+        exec(method_source(function), sent)
+    methods = {name: sent[name] and staticmethod(sent[name]) for name in ("observe", "inspect")}
+    elsewhere = type("Elsewhere", (type(exercise),), methods)()
     submission = submission_from(exercise, source_of(exercise))
     verdict = assess(
         exercise,
-        lambda case: observe_case(namespace["observe"], submission, case.inputs),
+        lambda case: observe_here(elsewhere, submission, case),
         np.random.default_rng(0),
     )
     assert verdict.correct, verdict.message
@@ -164,9 +167,11 @@ def behaves_differently(exercise: Exercise, mutant: str) -> bool:
     original = submission_from(exercise, source_of(exercise))
     for seed in MUTANT_BEHAVIOUR_SEEDS:
         for case in exercise.cases(np.random.default_rng(seed)):
-            want = observe_case(exercise.observe, original, case.inputs)
-            got = observe_case(exercise.observe, changed, case.inputs)
-            if got.status != want.status or difference(got.value, want.value):
+            want = observe_here(exercise, original, case)
+            got = observe_here(exercise, changed, case)
+            if (got.status, got.error) != (want.status, want.error):
+                return True
+            if difference(got.value, want.value):
                 return True
     return False
 
