@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -131,10 +133,22 @@ def homework(folder: Path) -> Path:
     return folder
 
 
-def command(*arguments: str) -> subprocess.Popen[str]:
-    """Start the command line in a process of its own."""
+@contextmanager
+def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command line in a process of its own."""
     start = [sys.executable, "-c", "from kcourse.cli import main; main()", "grade", *arguments]
-    return subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def client(task: Future[str] | None = None) -> Any:
+    """Return what looks like a client of a cluster that has one task."""
+    executor = SimpleNamespace(submit=lambda *_: task)
+    return SimpleNamespace(get_executor=lambda **_: executor)
 
 
 def results(out: Path) -> int:
@@ -214,14 +228,14 @@ def test_without_a_worker_the_wait_ends(
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert "has had no worker for 1 s" in err
 
-    with cluster.connected(dask.address) as client, cluster._Cluster(client, {}) as workers:
+    with cluster.connected(dask.address) as real, cluster._Cluster(real, {}) as workers:
         promise = workers.submit(GIVEN)
         with pytest.raises(KcourseError, match="has had no worker for 1 s"):
             promise.result(SECONDS)
 
 
 def test_a_scheduler_that_is_lost_ends_the_run(dask: Dask) -> None:
-    with cluster.connected(dask.address) as client, cluster._Cluster(client, {}) as workers:
+    with cluster.connected(dask.address) as real, cluster._Cluster(real, {}) as workers:
         promise = workers.submit(GIVEN)
         dask.scheduler.kill()
         with pytest.raises(KcourseError, match="connection to the Dask scheduler is lost"):
@@ -297,19 +311,15 @@ def test_a_worker_without_a_sandbox_gets_no_answers(monkeypatch: pytest.MonkeyPa
     reply = remote._reply(worker, json.dumps(asked), lambda *given: graded.append(given) or {})
     assert not graded
     with pytest.raises(KcourseError, match=r"worker tcp://worker:1 cannot be used\. .* confined"):
-        cluster._Cluster(None, {})._heard(reply)
+        cluster._Cluster(client(), {})._heard(reply)
 
 
 def test_a_notebook_with_which_many_workers_end_is_the_graders_error() -> None:
     from distributed.scheduler import KilledWorker
 
-    def killed() -> str:
-        raise KilledWorker("grade", Any, 3)
-
-    task = SimpleNamespace(result=killed, release=lambda: None)
-    task.add_done_callback = lambda settle: settle(task)
-    client = SimpleNamespace(submit=lambda *_, **__: task)
-    result = cluster._Cluster(client, {}).submit(GIVEN).result(0)
+    task: Future[str] = Future()
+    task.set_exception(KilledWorker("grade", Any, 3))
+    result = cluster._Cluster(client(task), {}).submit(GIVEN).result(0)
     assert isinstance(result, WorkerFailed)
     assert str(result) == "Too many Dask workers ended while they had it: 4."
 

@@ -138,6 +138,8 @@ class _Cluster:
 
     def __init__(self, client: Client, run: Mapping[str, Any]) -> None:
         self._client = client
+        # Not pure: results of equal text are not to be had from another run.
+        self._executor = client.get_executor(pure=False)
         self._run = run
         self._promises: set[Future[batch.Result]] = set()
         self._done = threading.Event()
@@ -172,13 +174,14 @@ class _Cluster:
         asked = json.dumps({**self._run, "given": given.as_plain()})
         promise: Future[batch.Result] = Future()
         self._promises.add(promise)
-        # Not pure: results of equal text are not to be had from another run.
-        task = self._client.submit(remote.grade, asked, pure=False)
+        # Dask lets go of the result once it is here. If it were held, it would be made again
+        # whenever the worker that made it died.
+        task = self._executor.submit(remote.grade, asked)
         task.add_done_callback(functools.partial(self._settle, promise))
         return promise
 
-    def _settle(self, promise: Future[batch.Result], task: Any) -> None:
-        """Keep a promise, in a thread of Dask's, once its task has ended in whatever way."""
+    def _settle(self, promise: Future[batch.Result], task: Future[str]) -> None:
+        """Keep a promise, in Dask's thread, once its task has ended in whatever way."""
         from distributed import KilledWorker
 
         settle: Callable[[], None]
@@ -194,7 +197,6 @@ class _Cluster:
             settle = functools.partial(promise.set_exception, error)
         except Exception as error:
             settle = functools.partial(promise.set_exception, _unable("cluster", error))
-        task.release()  # else it would be graded again if the worker that holds the result died
         with contextlib.suppress(InvalidStateError):
             settle()
 
