@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kcourse import kernel
 from kcourse.grading.answers import LessonAnswers
@@ -50,17 +51,7 @@ def grade_all(
     stop = threading.Event()
 
     def grade(given: LessonAnswers) -> Result:
-        try:
-            return grade_lesson(
-                given, course, seed, limits=limits, stop=stop, server=server, only=only
-            )
-        except WorkerFailed as failure:
-            return failure
-        except Stopped:
-            raise
-        except Exception as error:
-            # A fault of the grader's own: it costs one notebook, not a class.
-            return WorkerFailed(f"The grader failed: {type(error).__name__}: {error}")
+        return graded(given, course, seed, limits=limits, stop=stop, server=server, only=only)
 
     with worker_server(course, limits, server) as server, ThreadPoolExecutor(jobs) as pool:
         try:
@@ -69,6 +60,18 @@ def grade_all(
             stop.set()  # every worker is killed before this returns
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def graded(given: LessonAnswers, course: Course, seed: int, **options: Any) -> Result:
+    """Grade one notebook as ``grade_lesson`` does; what goes wrong costs this notebook alone."""
+    try:
+        return grade_lesson(given, course, seed, **options)
+    except WorkerFailed as failure:
+        return failure
+    except Stopped:
+        raise
+    except Exception as error:
+        return WorkerFailed(f"The grader failed: {type(error).__name__}: {error}")
 
 
 def collect(

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 from kcourse.errors import KcourseError
 from kcourse.grading import canaries, report
 from kcourse.grading.answers import LessonAnswers
-from kcourse.grading.batch import worker_server
+from kcourse.grading.batch import graded, worker_server
 from kcourse.grading.course import Course
-from kcourse.grading.running import grade_lesson
 from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, Stopped, WorkerFailed
 
@@ -77,7 +76,7 @@ def _reply(
 def _grade(stop: _Unwanted, grader: _Grader, asked: Mapping[str, Any]) -> dict[str, Any]:
     given = asked["given"]
     try:
-        result = grade_lesson(
+        result = graded(
             LessonAnswers.from_plain(given, grader.course.lesson(given["lesson"])),
             grader.course,
             asked["seed"],
@@ -85,8 +84,10 @@ def _grade(stop: _Unwanted, grader: _Grader, asked: Mapping[str, Any]) -> dict[s
             stop=stop,
             server=_server(),
         )
-    except (WorkerFailed, Stopped) as failure:
-        return {"failed": str(failure)}
+    except Stopped as stopped:
+        return {"failed": str(stopped)}
+    if isinstance(result, WorkerFailed):
+        return {"failed": str(result)}
     return {"result": result.as_plain()}
 
 
