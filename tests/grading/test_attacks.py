@@ -18,7 +18,9 @@ from typing import Any
 import graded_run
 import jsonschema
 import pytest
-from attacks import ATTACKED, ATTACKS, SOLVED, TOPIC
+from attack import ATTACKED, SOLVED, TOPIC
+from attacks_inside import INSIDE
+from attacks_outside import OUTSIDE
 from graded_run import Run
 
 import kcourse
@@ -41,6 +43,7 @@ HONEST = {
 }
 PACKAGE = Path(kcourse.__file__).parent
 SEED, TIMEOUT = 3, 10
+ATTACKS = OUTSIDE | INSIDE
 
 
 @dataclass

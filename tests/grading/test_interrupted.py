@@ -100,6 +100,21 @@ def test_an_interrupted_run_leaves_no_report_and_goes_on_to_the_same_ones(
     assert before.items() <= _kept(out).items()
 
 
+def test_a_run_that_is_killed_as_it_tries_the_sandbox_leaves_nothing(handed_in: Class) -> None:
+    run, out = handed_in.run("tried"), handed_in.folder / "tried-out"
+    process = run.start(*handed_in.arguments, "--out", out)
+    deadline = time.monotonic() + SECONDS
+    while not any(path.name.startswith("kcourse-canary-") for path in _folders(run.home)):
+        assert time.monotonic() < deadline
+    _end(process, signal.SIGKILL)
+    assert run.nothing_is_left(), list(run.home.iterdir())
+
+
+def _folders(home: Path) -> list[Path]:
+    """Return the folders in a folder and in those; they come and go meanwhile."""
+    return [path for pattern in ("*", "*/*") for path in home.glob(pattern)]
+
+
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(handed_in: Class) -> None:
     out, chance = handed_in.folder / "often", random.Random()
     for attempt in range(4):
