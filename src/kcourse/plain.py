@@ -40,9 +40,9 @@ def to_plain(value: Any, *, depth: int = 0) -> Plain:
     """Return ``value`` as plain data, copying arrays.
 
     Tensors and variables become arrays of the same shape and dtype (``bfloat16`` becomes
-    ``float32``, which holds each of its values exactly); string tensors become (nested lists
-    of) ``str``; a ``TensorShape`` becomes a list with ``None`` for unknown axes; a dtype
-    becomes its name.
+    ``float32``, which holds each of its values exactly, and a long double a double); string
+    tensors become (nested lists of) ``str``; a ``TensorShape`` becomes a list with ``None`` for
+    unknown axes; a dtype becomes its name.
     """
     kind = type(value)
     if kind is int and value.bit_length() > MAX_INTEGER_BITS:
@@ -82,6 +82,8 @@ def _plain_array(array: np.ndarray, depth: int) -> Plain:
         return Opaque(f"array of {array.size} elements")
     if array.dtype.name == "bfloat16":
         array = array.astype(np.float32)
+    if array.dtype.kind in "fc" and array.dtype.itemsize > (8 if array.dtype.kind == "f" else 16):
+        array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
     if array.dtype.kind in _NUMERIC_KINDS:
         return np.array(array, order="C", copy=True, subok=False)
     if array.dtype.kind in "SUO":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 import sample_course as sample
 
 from kcourse import kernel
-from kcourse.grading.batch import worker_server
+from kcourse.grading.batch import Processors, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, Session, WorkerFailed, environment
@@ -178,3 +179,24 @@ def test_unavailable_is_said_of_a_server_that_gives_no_worker(
 ) -> None:
     with server, pytest.raises(Unavailable, match="No such file"):
         server.fork(tmp_path / "gone", {}, (), [os.open(os.devnull, os.O_RDWR)] * 5)
+
+
+def test_each_job_has_processors_of_its_own_and_a_worker_cannot_take_others() -> None:
+    here = os.sched_getaffinity(0)
+    everything = Processors(1)
+    with everything.share() as cores:
+        assert cores == here
+    for jobs in (2, len(here), 3 * len(here)):
+        processors = Processors(jobs)
+        with contextlib.ExitStack() as stack:
+            shares = [stack.enter_context(processors.share()) for _ in range(jobs)]
+        assert all(shares)
+        assert frozenset().union(*shares) == here
+        assert sum(map(len, shares)) == max(jobs, len(here))
+    core = min(here)
+    with Session(sample.LIMITS, cores=[core]) as session:
+        session.wait_until_ready()
+        assert os.sched_getaffinity(session._process.pid) == {core}
+        take = f"import os\nassert os.sched_getaffinity(0) == {{{core}}}\n"
+        result = session.run(take + f"os.sched_setaffinity(0, {here})", seconds=SECONDS)
+        assert result.error.startswith("PermissionError")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -49,9 +51,20 @@ def grade_all(
         store: holds the results of notebooks that were graded before, and takes the others'.
     """
     stop = threading.Event()
+    processors = Processors(jobs)
 
     def grade(given: LessonAnswers) -> Result:
-        return graded(given, course, seed, limits=limits, stop=stop, server=server, only=only)
+        with processors.share() as cores:
+            return graded(
+                given,
+                course,
+                seed,
+                limits=limits,
+                stop=stop,
+                server=server,
+                cores=cores,
+                only=only,
+            )
 
     with worker_server(course, limits, server) as server, ThreadPoolExecutor(jobs) as pool:
         try:
@@ -60,6 +73,32 @@ def grade_all(
             stop.set()  # every worker is killed before this returns
             pool.shutdown(cancel_futures=True)
             raise
+
+
+class Processors:
+    """The processors of this machine, dealt out to jobs.
+
+    A worker has those of its job alone: a thousand threads of one starve no other, whatever the
+    system thinks is fair.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._shares: queue.SimpleQueue[frozenset[int]] = queue.SimpleQueue()
+        try:
+            cores = sorted(os.sched_getaffinity(0))
+        except AttributeError:  # this is no Linux
+            cores = []
+        for job in range(jobs):
+            self._shares.put(frozenset(cores[job::jobs] or cores[job % max(1, len(cores)) :][:1]))
+
+    @contextmanager
+    def share(self) -> Iterator[frozenset[int]]:
+        """Yield a job's processors; there are as many shares as jobs."""
+        cores = self._shares.get()
+        try:
+            yield cores
+        finally:
+            self._shares.put(cores)
 
 
 def graded(given: LessonAnswers, course: Course, seed: int, **options: Any) -> Result:

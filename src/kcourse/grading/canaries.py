@@ -97,7 +97,7 @@ def prove(limits: Limits, server: Server | None) -> Proof:
     try:
         with Session(limits, server=server) as session:
             session.wait_until_ready()
-            done = _try(session, limits)
+            done = _try(session, limits, server.folder if server is not None else None)
             doubts = [*session.missing, *(f"an answer can {deed}" for deed in done)]
             proof = Proof(session.layers, doubts)
     except WorkerFailed as failure:
@@ -115,11 +115,12 @@ def prove(limits: Limits, server: Server | None) -> Proof:
     return proof
 
 
-def _try(session: Session, limits: Limits) -> list[str]:
-    """Return what the canary could do."""
+def _try(session: Session, limits: Limits, place: Path | None) -> list[str]:
+    """Return what the canary could do; what it may not touch is put into ``place``."""
     package = Path(kcourse.__file__).resolve().parent
     solution = min(package.glob("solutions/*/[a-z]*.py"))
-    with tempfile.TemporaryDirectory(prefix="kcourse-canary-") as name, socket.socket() as listener:
+    temporary = tempfile.TemporaryDirectory(prefix="kcourse-canary-", dir=place)
+    with temporary as name, socket.socket() as listener:
         folder = Path(name)
         folder.chmod(0o777)  # so that nothing but the sandbox prevents anything
         secret, remove = folder / "secret", folder / "remove"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kcourse.errors import KcourseError
 from kcourse.grading import canaries, report
 from kcourse.grading.answers import LessonAnswers
-from kcourse.grading.batch import graded, worker_server
+from kcourse.grading.batch import Processors, graded, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.server import Server
 from kcourse.grading.session import Limits, Stopped, WorkerFailed
@@ -55,7 +55,7 @@ def grade(asked: str) -> str:
     from distributed import get_worker
 
     worker = get_worker()
-    return _reply(worker, asked, functools.partial(_grade, _Unwanted(worker)))
+    return _reply(worker, asked, functools.partial(_grade, worker))
 
 
 def _reply(
@@ -73,22 +73,29 @@ def _reply(
     return json.dumps(reply)
 
 
-def _grade(stop: _Unwanted, grader: _Grader, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _grade(worker: Worker, grader: _Grader, asked: Mapping[str, Any]) -> dict[str, Any]:
     given = asked["given"]
     try:
-        result = graded(
-            LessonAnswers.from_plain(given, grader.course.lesson(given["lesson"])),
-            grader.course,
-            asked["seed"],
-            limits=Limits(**asked["limits"]),
-            stop=stop,
-            server=_server(),
-        )
+        with _processors(worker.state.nthreads).share() as cores:
+            result = graded(
+                LessonAnswers.from_plain(given, grader.course.lesson(given["lesson"])),
+                grader.course,
+                asked["seed"],
+                limits=Limits(**asked["limits"]),
+                stop=_Unwanted(worker),
+                server=_server(),
+                cores=cores,
+            )
     except Stopped as stopped:
         return {"failed": str(stopped)}
     if isinstance(result, WorkerFailed):
         return {"failed": str(result)}
     return {"result": result.as_plain()}
+
+
+@functools.cache
+def _processors(threads: int) -> Processors:
+    return Processors(threads)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from kcourse.exercise import Case, Exercise, Observation, method_source, unusable
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass
 class Budget:
-    """The limits, a sign to stop, who forks workers, and when a notebook must be done.
+    """The limits, a sign to stop, who forks workers, on which processors, and until when.
 
     The clock starts when the first worker is ready: the import of TensorFlow is no learner's.
     """
@@ -36,6 +36,7 @@ class Budget:
     limits: Limits
     stop: threading.Event
     server: Server | None = None
+    cores: Collection[int] = ()
     deadline: float = math.inf
 
     def start(self) -> None:
@@ -135,7 +136,8 @@ class Runner:
             self._verifier = None
 
     def _new_session(self) -> Session:
-        session = Session(self.budget.limits, self.budget.stop, self.budget.server)
+        budget = self.budget
+        session = Session(budget.limits, budget.stop, budget.server, budget.cores)
         try:
             session.wait_until_ready()
         except BaseException:

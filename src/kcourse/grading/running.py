@@ -70,6 +70,7 @@ def grade_lesson(
     limits: Limits,
     stop: threading.Event | None = None,
     server: Server | None = None,
+    cores: Collection[int] = (),
     only: Collection[str] | None = None,
 ) -> LessonResult:
     """Observe and judge the answers to one lesson (or to ``only`` some of its exercises).
@@ -87,7 +88,7 @@ def grade_lesson(
             result.seconds[name] = 0.0
     if len(result.verdicts) == len(names):
         return result
-    budget = Budget(limits, stop or threading.Event(), server)
+    budget = Budget(limits, stop or threading.Event(), server, cores)
     grading = _Grading(given, course, seed, budget, result)
     grading.first_look([name for name in names if name not in result.verdicts])
     for name in names:

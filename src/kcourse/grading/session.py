@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -131,10 +131,15 @@ class Session:
         limits: see ``Limits``.
         stop: when set (by another thread), the next wait raises ``Stopped``.
         server: forks the worker; without one, the worker is a new process that imports all anew.
+        cores: the processors that the worker may use; by default, all.
     """
 
     def __init__(
-        self, limits: Limits, stop: threading.Event | None = None, server: Server | None = None
+        self,
+        limits: Limits,
+        stop: threading.Event | None = None,
+        server: Server | None = None,
+        cores: Collection[int] = (),
     ) -> None:
         self.limits = limits
         self._server = server
@@ -149,6 +154,10 @@ class Session:
         self._open: list[int] = []
         try:
             self._process = self._start(self.scratch.path)
+            if cores:
+                # At once: threads inherit it, and a worker cannot change it (see ``seccomp``).
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(self._process.pid, cores)
         except BaseException:
             self._clean_up()
             raise

@@ -21,7 +21,7 @@ MAX_MESSAGE = 2000
 MAX_ID = 200
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format, surrogate, private, separators
 _CHANGING = re.compile(r"0x[0-9a-fA-F]{5,}")
-_SCRATCH = re.compile(r"[\w./-]*kcourse-worker-\w+")
+_SCRATCH = re.compile(r"[\w./-]*kcourse-workers?-\w+")
 
 
 def clean(text: str, most: int = MAX_MESSAGE) -> str:
