@@ -110,6 +110,18 @@ def test_a_run_that_is_killed_as_it_tries_the_sandbox_leaves_nothing(handed_in: 
     assert run.nothing_is_left(), list(run.home.iterdir())
 
 
+def test_a_run_that_is_killed_as_its_server_starts_leaves_nothing(handed_in: Class) -> None:
+    # Its import of TensorFlow takes seconds.
+    command = graded_run.with_course("saving_course", handed_in.folder / "other")
+    run, out = Run(command, handed_in.folder / "started"), handed_in.folder / "started-out"
+    process = run.start(*handed_in.arguments, "--out", out)
+    deadline = time.monotonic() + SECONDS
+    while not run.processes():
+        assert time.monotonic() < deadline
+    _end(process, signal.SIGKILL)
+    assert run.nothing_is_left(), list(run.home.iterdir())
+
+
 def _folders(home: Path) -> list[Path]:
     """Return the folders in a folder and in those; they come and go meanwhile."""
     return [path for pattern in ("*", "*/*") for path in home.glob(pattern)]
