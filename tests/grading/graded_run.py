@@ -84,7 +84,7 @@ class Run:
             try:
                 known = [*process.cmdline(), process.cwd()]
                 if process.status() != psutil.STATUS_ZOMBIE:
-                    found += [process for text in known if str(self.home) in text][:1]
+                    found += [process for text in known if f"{self.home}/" in text][:1]
             except psutil.Error:
                 continue
         return found
