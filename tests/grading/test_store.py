@@ -128,12 +128,15 @@ def test_reports_of_the_run_are_replaced_and_nothing_else_is_touched(tmp_path: P
         kept.publish({"report.json": "1", "feedback/ada.html": "1", "feedback/bob.html": "1"})
         mine = out / "feedback" / "notes.html"
         mine.write_text("mine", encoding="utf-8")
-        (out / ".report.json.abcd1234").touch()  # as a process leaves it that is killed
+        half = out / ".kcourse" / "reports" / ".report.json.abcd1234"
+        half.parent.mkdir()
+        half.touch()  # as a process leaves it that is killed
         kept.publish({"report.json": "2", "feedback/ada.html": "2"})
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     reports = {name for name in found if not name.startswith(".kcourse")}
     assert reports == {"report.json", "feedback/ada.html", "feedback/notes.html"}
     assert (out / "report.json").read_text(encoding="utf-8") == "2"
+    assert not half.parent.exists()
 
 
 def test_a_run_that_was_killed_as_it_began_can_begin_again(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
         result.missing.append(f"one thread: there are {threads}, and all but one stay unconfined")
     readable = _readable()
     root = os.geteuid() == 0
+    counted_apart = root  # whether the system will count this process's threads by themselves
     libc = ctypes.CDLL(None, use_errno=True)
 
     def put_on(layer: Callable[[], str], *, bonus: bool = False) -> None:
@@ -113,8 +114,9 @@ def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
         return "limits"
 
     def namespaces() -> str:
-        wanted = _NEW_NETWORK | _NEW_IPC | (0 if root else _NEW_USER)
-        _call(libc.unshare, wanted)
+        nonlocal counted_apart
+        _call(libc.unshare, _NEW_NETWORK | _NEW_IPC | (0 if root else _NEW_USER))
+        counted_apart = True
         return "namespaces (network, IPC)" if root else "namespaces (user, network, IPC)"
 
     def landlock() -> str:
@@ -125,7 +127,7 @@ def confine(scratch: Path, memory: int, cpu_seconds: int) -> Confinement:
             _become_nobody(libc, scratch, [*readable, scratch])
         else:
             _keep_capabilities(libc, 0)  # those that a namespace gave
-        if root or "user" in " ".join(result.layers):  # or it would count all of the user's
+        if counted_apart:
             resource.setrlimit(resource.RLIMIT_NPROC, (MAX_THREADS, MAX_THREADS))
         # So that the grader can see which files are open: see ``scratch``.
         _call(libc.prctl, _PR_SET_DUMPABLE, 1, 0, 0, 0)

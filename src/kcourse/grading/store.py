@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import hashlib
 import json
 import secrets
@@ -27,6 +26,7 @@ _FOLDER = ".kcourse"
 _RUN = "run.json"
 _RESULTS = "results"
 _WRITTEN = "written.json"
+_ASIDE = "reports"
 _LOCK = "lock"
 
 
@@ -36,6 +36,7 @@ class Store:
     def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
         self._out = folder.parent
         self._written = folder / _WRITTEN
+        self._aside = folder / _ASIDE
         self._folder = folder / _RESULTS
         #: Seed of the cases.
         self.seed = int(run["seed"])
@@ -52,17 +53,23 @@ class Store:
         write_text(self._path(given), json.dumps(result.as_plain()))
 
     def publish(self, texts: Mapping[str, str]) -> None:
-        """Write the reports, and remove those that the run wrote before and does not write now."""
-        known = {*_read(self._written), *texts}
-        # Noted first: what is half done if this is interrupted is known to the next time.
-        write_text(self._written, json.dumps(dict.fromkeys(sorted(known))))
-        for path in (self._out / name for name in known):
-            for half in path.parent.glob(f".{glob.escape(path.name)}.????????"):
-                half.unlink()  # the temporary file of a process that was killed
+        """Write the reports, and remove those that the run wrote before and does not write now.
+
+        All are written aside first: a run that is killed leaves all of them or, as good as
+        certainly, none.
+        """
+        shutil.rmtree(self._aside, ignore_errors=True)
         for name, text in texts.items():
-            write_text(self._out / name, text)
+            write_text(self._aside / name, text)
+        known = {*_read(self._written), *texts}
+        # Noted before it is done, so that the next time knows of it.
+        write_text(self._written, json.dumps(dict.fromkeys(sorted(known))))
+        for name in texts:
+            (self._out / name).parent.mkdir(exist_ok=True)
+            (self._aside / name).replace(self._out / name)
         for name in known - texts.keys():
             (self._out / name).unlink(missing_ok=True)
+        shutil.rmtree(self._aside, ignore_errors=True)
         write_text(self._written, json.dumps(dict.fromkeys(texts)))
 
     def _path(self, given: LessonAnswers) -> Path:
