@@ -4,7 +4,8 @@ The same submissions of one lesson of chapter 1 are graded by each, in turns and
 in one go, so that a slow moment of the machine hits all alike. The lesson is the one that
 ``kcourse release --nbgrader`` writes and nbgrader hands out. A submission is made by a seed from
 the course's own solutions, other right answers, near misses and untouched stubs, so what each
-exercise earns is known beforehand; every score that differs from it is listed.
+exercise earns is known beforehand; every score that differs from it is listed. But for the
+untouched ones, no two are the same.
 
 All three do the same judging: the course's checks, on fresh random inputs. What differs:
 
@@ -308,7 +309,9 @@ class Benchmark:
                 if name := exercise_name(cell):
                     chosen = kind or draw.choices(list(MIX), list(MIX.values()))[0]
                     source, points[name] = _answer(name, chosen, draw)
-                    cell.source = marked(name, source) if source else cell.source
+                    # A comment of each learner's own: kcourse runs what is the same only once.
+                    if source:
+                        cell.source = marked(name, f"{source}\n# {number}")
             self.submissions.append(Submission(f"learner-{number:03}", notebook, points))
 
     @contextmanager

@@ -20,7 +20,7 @@ from command_line import kcourse
 from kcourse import checking, exercises, journal, lessons, solutions
 from kcourse.exercise import Exercise
 from kcourse.grading.course import Course
-from kcourse.grading.session import Limits
+from kcourse.grading.limits import Limits
 
 
 @pytest.fixture

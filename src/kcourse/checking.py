@@ -29,9 +29,10 @@ from kcourse.grading.answers import LessonAnswers, Ungradable, normal, read_cell
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.command import ended_like_an_interrupt, require_posix
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits
 from kcourse.grading.report import clean
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, WorkerFailed
+from kcourse.grading.session import WorkerFailed
 from kcourse.grading.submission import Submission
 from kcourse.lessons import Lesson
 

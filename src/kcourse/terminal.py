@@ -111,7 +111,7 @@ def _sandbox() -> str:
     if os.name != "posix":
         return "none: grading needs Linux"
     from kcourse.grading import canaries
-    from kcourse.grading.session import Limits
+    from kcourse.grading.limits import Limits
 
     return ", ".join(canaries.prove(Limits(sandbox="best-effort"), None).shown())
 

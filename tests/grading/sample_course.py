@@ -16,7 +16,7 @@ from kcourse.exercise import Case, Exercise
 from kcourse.grading import report
 from kcourse.grading.batch import grade_all
 from kcourse.grading.course import Course
-from kcourse.grading.session import Limits
+from kcourse.grading.limits import Limits
 from kcourse.grading.submission import find_submissions
 from kcourse.lessons import Lesson
 

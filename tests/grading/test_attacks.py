@@ -42,7 +42,7 @@ HONEST = {
     ),
 }
 PACKAGE = Path(kcourse.__file__).parent
-SEED, TIMEOUT = 3, 10
+SEED, TIMEOUT = 3, 20
 ATTACKS = OUTSIDE | INSIDE
 
 

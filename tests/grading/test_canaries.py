@@ -9,8 +9,8 @@ import pytest
 
 from kcourse.errors import KcourseError
 from kcourse.grading import canaries
+from kcourse.grading.limits import Limits, environment
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, environment
 
 UNCONFINED = Limits(start=120, sandbox="off")
 

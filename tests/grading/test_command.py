@@ -14,8 +14,8 @@ from kcourse import exercises, lessons
 from kcourse.grading import report
 from kcourse.grading.answers import read_cells, take_answers
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits
 from kcourse.grading.running import grade_lesson
-from kcourse.grading.session import Limits
 
 LIMITS = Limits(cell=120, observation=120)
 

@@ -11,7 +11,7 @@ import pytest
 import sample_course as sample
 
 from kcourse.grading import report
-from kcourse.grading.session import Limits
+from kcourse.grading.limits import Limits
 
 
 def test_right_answers_get_full_points_and_the_same_report_with_other_jobs(tmp_path: Path) -> None:

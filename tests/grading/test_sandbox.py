@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from kcourse.grading import sandbox
-from kcourse.grading.session import Limits, Session
+from kcourse.grading.limits import Limits
+from kcourse.grading.session import Session
 
 MEMORY = 2 << 30
 START = """

@@ -17,8 +17,9 @@ import sample_course as sample
 from kcourse import kernel
 from kcourse.grading.batch import Processors, worker_server
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits, environment
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, Session, WorkerFailed, environment
+from kcourse.grading.session import Session, WorkerFailed
 from kcourse.kernel.errors import Unavailable
 
 SECONDS = 60

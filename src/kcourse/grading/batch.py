@@ -15,10 +15,11 @@ from typing import Any
 from kcourse import kernel
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits, environment
 from kcourse.grading.progress import Progress
 from kcourse.grading.running import LessonResult, grade_lesson
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, Stopped, WorkerFailed, environment
+from kcourse.grading.session import Stopped, WorkerFailed
 from kcourse.grading.store import Store
 from kcourse.grading.submission import Submission
 

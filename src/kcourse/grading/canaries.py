@@ -17,8 +17,9 @@ from typing import Any
 import kcourse
 from kcourse.errors import KcourseError
 from kcourse.exercise import method_source
+from kcourse.grading.limits import Limits
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, Session, WorkerFailed, WorkerLost
+from kcourse.grading.session import Session, WorkerFailed, WorkerLost
 from kcourse.grading.showing import DOUBT
 
 _FAILED = 3

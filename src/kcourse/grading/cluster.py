@@ -26,8 +26,9 @@ from kcourse.errors import KcourseError
 from kcourse.grading import batch, remote
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits
 from kcourse.grading.running import LessonResult
-from kcourse.grading.session import Limits, WorkerFailed
+from kcourse.grading.session import WorkerFailed
 from kcourse.grading.showing import DOUBT, clean
 from kcourse.grading.store import Store
 from kcourse.grading.submission import Submission

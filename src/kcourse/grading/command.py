@@ -17,7 +17,7 @@ from kcourse.errors import KcourseError
 from kcourse.grading import canaries, cluster, identical, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
-from kcourse.grading.session import Limits, Sandbox
+from kcourse.grading.limits import Limits, Sandbox
 from kcourse.grading.showing import DOUBT
 from kcourse.grading.submission import Submission, find_submissions
 

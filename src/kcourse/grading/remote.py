@@ -21,8 +21,9 @@ from kcourse.grading import canaries, report
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.batch import Processors, graded, worker_server
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits
 from kcourse.grading.server import Server
-from kcourse.grading.session import Limits, Stopped, WorkerFailed
+from kcourse.grading.session import Stopped, WorkerFailed
 
 if TYPE_CHECKING:
     from distributed import Worker

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from kcourse.exercise import Case, Exercise, Observation, method_source, unusable
 from kcourse.grading.answers import LessonAnswers
+from kcourse.grading.limits import Limits
 from kcourse.grading.scratch import Unfit
 from kcourse.grading.server import Server
-from kcourse.grading.session import CellResult, Limits, Session, WorkerLost
+from kcourse.grading.session import CellResult, Session, WorkerLost
 from kcourse.lessons import is_setup
 from kcourse.plain import Plain, to_plain
 

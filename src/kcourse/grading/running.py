@@ -22,9 +22,10 @@ import numpy as np
 from kcourse.exercise import Exercise, Verdict, assess
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
+from kcourse.grading.limits import Limits
 from kcourse.grading.runner import Budget, Cell, Runner
 from kcourse.grading.server import Server
-from kcourse.grading.session import CellResult, Limits, Stopped, WorkerFailed
+from kcourse.grading.session import CellResult, Stopped, WorkerFailed
 from kcourse.lessons import exercise_name, is_setup
 
 #: A notebook can ask for more refused commands than anybody wants to read.
