@@ -58,7 +58,7 @@ def test_the_latest_of_a_long_class_are_shown() -> None:
 def test_where_there_is_no_terminal_nothing_is_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Progress(CLASS) as running:
+    with progress.waiting("Waiting"), Progress(CLASS) as running:
         running.note("ada", RESULT)
     assert capsys.readouterr() == ("", "")
 
@@ -69,3 +69,6 @@ def test_in_a_terminal_it_is_shown_and_taken_away_again(monkeypatch: pytest.Monk
     with Progress(CLASS) as running:
         running.note("bob\x1b[31m", RESULT)
     assert "3 / 5" in terminal.export_text()
+    with progress.waiting("Testing the sandbox"):
+        pass
+    assert "Testing the sandbox …" in terminal.export_text()

@@ -97,7 +97,8 @@ def test_workers_and_server_end_with_a_grader_that_is_killed(tmp_path: Path) -> 
         import sys, time
         from pathlib import Path
         from kcourse.grading.server import Server
-        from kcourse.grading.session import Limits, Session, environment
+        from kcourse.grading.limits import Limits, environment
+        from kcourse.grading.session import Session
         server = Server(["numpy"], environment(Path(sys.argv[1])), patience=60)
         session = Session(Limits(start=60), server=server)
         session.wait_until_ready()

@@ -18,6 +18,7 @@ from kcourse.grading import canaries, cluster, identical, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.limits import Limits, Sandbox
+from kcourse.grading.progress import waiting
 from kcourse.grading.showing import DOUBT
 from kcourse.grading.submission import Submission, find_submissions
 
@@ -110,7 +111,8 @@ def grade(paths: Sequence[Path], options: Options) -> int:
             )
         else:
             with worker_server(course, limits) as server:
-                sandbox = canaries.prove(limits, server).shown()
+                with waiting("Importing TensorFlow and testing the sandbox"):
+                    sandbox = canaries.prove(limits, server).shown()
                 results = grade_all(
                     submissions,
                     course,
