@@ -8,6 +8,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,10 +22,11 @@ from kcourse.grading.batch import Processors, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.limits import Limits, environment
 from kcourse.grading.server import Server
-from kcourse.grading.session import Session, WorkerFailed
+from kcourse.grading.session import Session, WorkerFailed, WorkerLost
 from kcourse.kernel.errors import Unavailable
 
 SECONDS = 60
+UNCONFINED = replace(sample.LIMITS, sandbox="off")
 
 
 @pytest.fixture
@@ -68,6 +72,51 @@ def test_no_process_and_no_folder_is_left(server: Server) -> None:
         assert server.folder.exists()
     assert process.poll() is not None
     assert not server.folder.exists()
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_nobody_is_killed_by_a_number_that_a_worker_had(
+    server: Server, monkeypatch: pytest.MonkeyPatch, forked: bool
+) -> None:
+    killed: list[bool] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _: killed.append(Path(f"/proc/{pid}").exists()))
+    with server, Session(UNCONFINED, server=server if forked else None) as session:
+        session.wait_until_ready()
+        with pytest.raises(WorkerLost, match="exit code 0"):
+            session.run("import os\nos._exit(0)", seconds=SECONDS)
+        until(lambda: not Path(f"/proc/{session._process.pid}").exists())
+    assert killed == [True]  # once, while the number was still the worker's
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_what_an_unconfined_worker_left_running_ends_although_the_worker_ended_first(
+    server: Server, tmp_path: Path, forked: bool
+) -> None:
+    leave = (
+        "import os, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))\nos._exit(0)"
+    )
+    with server, Session(UNCONFINED, server=server if forked else None) as session:
+        session.wait_until_ready()
+        with pytest.raises(WorkerLost, match="exit code 0"):
+            session.run(leave, seconds=SECONDS)
+    child = int((tmp_path / "child").read_text(encoding="utf-8"))
+    until(lambda: not psutil.pid_exists(child) or _is_zombie(child))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that comes to hold."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _is_zombie(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    return True
 
 
 def test_the_server_serves_its_own_grader_only(server: Server) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -129,8 +130,13 @@ class Session:
         self.missing: list[str] = []
         self.scratch = Scratch(server.folder if server is not None else None)
         self._open: list[int] = []
+        #: Becomes readable when the worker ends; Linux alone has this.
+        self._ended: int | None = None
         try:
             self._process = self._start(self.scratch.path)
+            with contextlib.suppress(AttributeError, ProcessLookupError):
+                self._ended = os.pidfd_open(self._process.pid)
+                self._open.append(self._ended)
             if cores:
                 # At once: threads inherit it, and a worker cannot change it (see ``seccomp``).
                 with contextlib.suppress(ProcessLookupError):
@@ -225,8 +231,7 @@ class Session:
 
     def close(self) -> None:
         """Kill the worker and all of its process group, and remove its scratch folder."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._sweep()
         self._process.kill()
         self._process.wait()
         self._clean_up()
@@ -286,7 +291,7 @@ class Session:
                 if left <= 0:
                     raise WorkerLost("timed out", f"It did not end within {seconds:g} s.")
                 self._look_at_scratch()
-                dead = self._process.poll() is not None
+                dead = self._poll(0) is not None
                 ready = {key.fd for key, _ in waiting.select(0 if dead else min(left, _TICK))}
                 if self._output in ready and not self._take_output():
                     waiting.unregister(self._output)
@@ -347,9 +352,8 @@ class Session:
 
     def _lost(self) -> WorkerLost:
         """Say how the worker ended; one that only closed its pipe is ended here."""
-        try:
-            code = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
+        code = self._poll(1)
+        if code is None:
             return _broken("it closed its pipe")
         if code == -signal.SIGXCPU:
             return WorkerLost("timed out", "It used up its processor time.")
@@ -358,6 +362,25 @@ class Session:
         if code < 0:
             return WorkerLost("crashed", f"The process was ended by {_signal_name(-code)}.")
         return WorkerLost("crashed", f"The process ended by itself, with exit code {code}.")
+
+    def _poll(self, seconds: float) -> int | None:
+        """Return the worker's exit code, or ``None`` if it does not end within so long."""
+        if self._process.returncode is None and self._ended is not None:
+            waiting = select.poll()
+            waiting.register(self._ended, select.POLLIN)
+            if waiting.poll(seconds * 1000):
+                self._sweep()  # now, because to ask for the code is to give up the worker's id
+        if seconds:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self._process.wait(timeout=seconds)
+        return self._process.poll()
+
+    def _sweep(self) -> None:
+        """Kill the worker's process group, unless its id could be another's by now."""
+        process = self._process
+        if process.returncode is None and getattr(process, "holds_its_id", True):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _said(self) -> str:
         with contextlib.suppress(BlockingIOError):

@@ -94,6 +94,11 @@ class WarmProcess:
         self._process = process
         self._connection: socket.socket | None = connection
 
+    @property
+    def holds_its_id(self) -> bool:
+        """Whether ``pid`` is certainly its own: the parent reaps it when it is let go of."""
+        return self._connection is not None
+
     def poll(self) -> int | None:
         """Return the exit code, or ``None`` while the kernel lives."""
         if self.returncode is None:
