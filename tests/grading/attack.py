@@ -2,7 +2,8 @@
 
 ``@OUTSIDE@``, ``@CLASS@``, ``@OUT@``, ``@PACKAGE@`` and ``@SOURCE@`` stand for a folder of
 somebody's files, the class folder, the folder of the reports, the package, and the folder that
-holds it. Names start with the id of the case, or with ``own`` where the case is of our invention.
+holds it; ``@MARK@`` is a name that no other run uses. Attacks are named by the id of the case, or
+by ``own`` where the case is of our invention.
 """
 
 from __future__ import annotations

@@ -252,14 +252,14 @@ OUTSIDE: dict[str, Attack] = {
         " os.environ['TMPDIR'], sys.prefix, '/proc/self/cwd/..'):\n"
         "    try:\n"
         "        os.makedirs(os.path.expanduser(place), exist_ok=True)\n"
-        "        open(os.path.expanduser(place) + '/from-another', 'w').write('x')\n"
+        "        open(os.path.expanduser(place) + '/@MARK@', 'w').write('x')\n"
         "    except OSError: pass\n"
         "os.environ['KCOURSE_GRADING'] = os.environ['KCOURSE_WARM'] = '0'"
     ),
     "own: b, find what another left": inside(
         "found = [place for place in ('~', '~/.keras', '~/.config/matplotlib', '/tmp', '/var/tmp',"
         " '/dev/shm', os.environ['TMPDIR'], sys.prefix, '..')\n"
-        "         if os.path.lexists(os.path.expanduser(place) + '/from-another')]\n"
+        "         if os.path.lexists(os.path.expanduser(place) + '/@MARK@')]\n"
         "raise ValueError(f'found: {found}, {os.environ[\"KCOURSE_GRADING\"]}')",
         says="found: [], 1",
     ),

@@ -76,6 +76,7 @@ def _attacked(folder: Path) -> Attacked:
         _hand_in(folder / "alone", name, own)
         _hand_in(folder / "class", name, own)
     places |= {"PACKAGE": PACKAGE, "SOURCE": PACKAGE.parents[1]}
+    places["MARK"] = Path(f"left-{secrets.token_hex(8)}")
     for number, attack in enumerate(ATTACKS.values()):
         source = attack.source
         for name, place in places.items():

@@ -16,7 +16,8 @@ import pytest
 import sample_course as sample
 from graded_run import SECONDS, Run
 
-LEARNERS = 10
+#: So many that a run is not over before it is noticed how far it is.
+LEARNERS = 30
 
 
 @dataclass

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import graded_run
 import pytest
 
 from kcourse.grading import sandbox
@@ -48,12 +50,15 @@ def confined(code: str, scratch: Path, *, before: str = "") -> dict[str, Any]:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """Return a folder that any user can reach."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    folder = tmp_path / "scratch"
+def place() -> Iterator[Path]:
+    """Return a folder that nothing but the sandbox protects."""
+    with graded_run.open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def scratch(place: Path) -> Path:
+    folder = place / "scratch"
     folder.mkdir()
     return folder
 
@@ -124,11 +129,11 @@ def test_solutions_and_exercises_cannot_be_read_although_the_package_can(scratch
     assert all(path.startswith(("exercises/", "solutions/")) for path in refused)
 
 
-def test_nothing_else_on_the_machine_can_be_read_or_written(scratch: Path, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
+def test_nothing_else_on_the_machine_can_be_read_or_written(scratch: Path, place: Path) -> None:
+    secret = place / "secret"
     secret.write_text("secret", encoding="utf-8")
     secret.chmod(0o666)
-    other = tmp_path / "another-scratch"
+    other = place / "another-scratch"
     other.mkdir()
     other.chmod(0o777)
     code = f"""

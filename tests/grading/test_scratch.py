@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import graded_run
 import pytest
 
 from kcourse.grading import scratch as module
@@ -79,30 +80,28 @@ def test_folders_nested_beyond_any_path_are_noticed_and_removed(scratch: Scratch
         scratch.take("deeper")
 
 
-def test_folders_that_an_ordinary_user_cannot_list_are_removed(tmp_path: Path) -> None:
+def test_folders_that_an_ordinary_user_cannot_list_are_removed() -> None:
     # Root could list them: so if this is root, the folder is another user's, who removes it.
-    made = Scratch(tmp_path)
-    (made.path / "shut" / "inner").mkdir(parents=True)
     user = 65534 if os.getuid() == 0 else os.getuid()
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o777)
-    for place in (made.path, made.path / "shut", made.path / "shut" / "inner"):
-        os.chown(place, user, user if os.getuid() == 0 else -1)
-    (made.path / "shut").chmod(0)
-    remove = f"""
+    with graded_run.open_folder() as place:
+        made = Scratch(place)
+        (made.path / "shut" / "inner").mkdir(parents=True)
+        for folder in (made.path, made.path / "shut", made.path / "shut" / "inner"):
+            os.chown(folder, user, -1)
+        (made.path / "shut").chmod(0)
+        remove = f"""
 import os, sys
 sys.path[:] = {sys.path!r}
 from pathlib import Path
 from kcourse.grading.scratch import Scratch
 if os.getuid() == 0:
-    os.setgid({user})
     os.setuid({user})
 scratch = Scratch.__new__(Scratch)
 scratch.path = Path({str(made.path)!r})
 scratch.remove()
 """
-    subprocess.run([sys.executable, "-c", remove], check=True)
-    assert not made.path.exists()
+        subprocess.run([sys.executable, "-c", remove], check=True)
+        assert not made.path.exists()
 
 
 def test_what_an_answer_saved_is_taken_and_handed_over_whole(
