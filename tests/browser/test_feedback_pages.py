@@ -49,7 +49,11 @@ def _report(course: Course) -> Document:
                 "exercises": exercises if graded else [],
             }
         )
-    return {"seed": 7, "environment": {"kcourse": "0.1.0"}, "submissions": entries}
+    return {
+        "seed": 7,
+        "environment": {"kcourse": "0.1.0", "sandbox": ["limits"]},
+        "submissions": entries,
+    }
 
 
 @pytest.fixture(scope="module")
