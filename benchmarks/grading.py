@@ -24,10 +24,11 @@ untimed before. Quantities:
   of all runs. CPU is that of all processes, as the system counts it (``RUSAGE_CHILDREN``).
 - memory: MiB, the highest sum over all processes of their proportional set sizes, where a page
   that several share is counted once. Sampled in a run of its own, which is not timed.
-- many: whether the cost of a submission stays flat. Of ``--many`` submissions kcourse, with two
-  jobs, grades one, then half, then all. The first half's cost is the difference between the first
-  two, without what starting costs; the second half's between the last two. Half and all are then
-  graded again to sample the memory, and the largest private memory (unique set size) of a worker.
+- many: whether the cost of a submission stays flat. Of ``--many`` submissions, whose second half
+  is the first but for comments, kcourse, with two jobs, grades one, then half, then all. The first
+  half's cost is the difference between the first two, without what starting costs; the second
+  half's between the last two (medians). Half and all are graded again to sample the memory, and
+  the largest private memory (unique set size) of a worker.
 
 Needs the other graders (``make peers``).
 """
@@ -293,8 +294,16 @@ class Benchmark:
         )
         return tests.parent / "autograder.zip"
 
-    def make_submissions(self, count: int) -> None:
-        """Have submissions of which a tenth is untouched, a fifth all right, the rest mixed."""
+    def make_submissions(self, count: int, rounds: int = 1) -> None:
+        """Have submissions of which a tenth is untouched, a fifth all right, the rest mixed.
+
+        In each of several rounds they are the same but for a comment.
+        """
+        self.submissions = []
+        for turn in range(rounds):
+            self._draw_submissions(count // rounds, 1 + turn * (count // rounds))
+
+    def _draw_submissions(self, count: int, first: int) -> None:
         handed_out = nbformat.read(
             self._course / "release" / ASSIGNMENT / self._lesson.path.name, as_version=4
         )
@@ -302,8 +311,7 @@ class Benchmark:
         untouched, right = round(count / 10), round(count / 5)
         kinds = ["stub"] * untouched + ["solution"] * right + [""] * (count - untouched - right)
         draw.shuffle(kinds)
-        self.submissions = []
-        for number, kind in enumerate(kinds, start=1):
+        for number, kind in enumerate(kinds, start=first):
             notebook, points = nbformat.from_dict(handed_out), {}
             for cell in notebook.cells:
                 if name := exercise_name(cell):
@@ -403,23 +411,29 @@ def measure(
     return samples, differences
 
 
-def many(benchmark: Benchmark) -> list[dict[str, float]]:
-    """Grade one submission by kcourse, half of them, and all; return what each half took."""
-    chosen, rows = benchmark.submissions, []
-    before, count = benchmark.kcourse(chosen[:1], False, 2), 1
-    for part in (chosen[: len(chosen) // 2], chosen):
-        used, sampled = (benchmark.kcourse(part, look, 2) for look in (False, True))
+def many(benchmark: Benchmark, runs: int) -> list[dict[str, float]]:
+    """Grade one submission by kcourse, half of them, and all, in turns; return each half's cost."""
+    chosen = benchmark.submissions
+    parts = [chosen[:1], chosen[: len(chosen) // 2], chosen]
+    timed = [[benchmark.kcourse(part, False, 2) for part in parts] for _ in range(runs)]
+    for used in timed:
+        walls = {str(len(part)): one.wall for part, one in zip(parts, used, strict=True)}
+        _say("many, whole commands", walls)
+    rows = []
+    for number in (1, 2):
+        added = len(parts[number]) - len(parts[number - 1])
+        pairs = [(used[number - 1], used[number]) for used in timed]
+        sampled = benchmark.kcourse(parts[number], True, 2)
         rows.append(
             {
-                "wall": (used.wall - before.wall) / (len(part) - count),
-                "cpu": (used.cpu - before.cpu) / (len(part) - count),
+                "wall": statistics.median((b.wall - a.wall) / added for a, b in pairs),
+                "cpu": statistics.median((b.cpu - a.cpu) / added for a, b in pairs),
                 "memory": sampled.memory,
                 "worker": sampled.worker,
-                "differences": len(benchmark.differences(used.scores)),
+                "differences": len(benchmark.differences(sampled.scores)),
             }
         )
-        _say(f"many, {len(part)} submissions", rows[-1] | {"command": used.wall})
-        before, count = used, len(part)
+        _say(f"many, {len(parts[number])} submissions", rows[-1])
     return rows
 
 
@@ -478,6 +492,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1, help="timed runs of each way (default 1)")
     parser.add_argument("--submissions", type=int, default=20, help="how many (20)")
     parser.add_argument("--many", type=int, default=200, help="submissions of many (200)")
+    parser.add_argument("--many-runs", type=int, default=3, help="timed runs of many (3)")
     parser.add_argument("--lesson", default="01_tensors/03_shapes_arithmetic_broadcasting")
     parser.add_argument("--seed", type=int, default=1, help="seed of the submissions (1)")
     parser.add_argument("--only", help=f"some of: {','.join(QUANTITIES)}")
@@ -486,7 +501,7 @@ def main() -> None:
     options.only = options.only.split(",") if options.only else list(QUANTITIES)
     if unknown := set(options.only) - set(QUANTITIES):
         parser.error(f"--only knows no {min(unknown)}; it knows {', '.join(QUANTITIES)}")
-    if min(options.runs, options.submissions, options.many - 3) < 1:
+    if min(options.runs, options.many_runs, options.submissions, options.many - 3) < 1:
         parser.error("numbers must be at least 1, and --many at least 4")
     if not PEERS.is_dir():
         parser.error("the other graders are not installed: run `make peers`")
@@ -502,8 +517,8 @@ def main() -> None:
             rehearse(benchmark, ways)
             samples, differences = measure(benchmark, ways, options)
             if "many" in options.only:
-                benchmark.make_submissions(options.many)
-                halves = many(benchmark)
+                benchmark.make_submissions(options.many // 2 * 2, rounds=2)
+                halves = many(benchmark, options.many_runs)
         except (KcourseError, Untrue) as error:
             sys.exit(f"{parser.prog}: {error}")
     result = {
