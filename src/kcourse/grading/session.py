@@ -139,7 +139,7 @@ class Session:
                 self._open.append(self._ended)
             if cores:
                 # At once: threads inherit it, and a worker cannot change it (see ``seccomp``).
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):  # it has ended, or the system does not allow it
                     os.sched_setaffinity(self._process.pid, cores)
         except BaseException:
             self._clean_up()
