@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,20 @@ def test_a_run_that_was_killed_as_it_began_can_begin_again(tmp_path: Path) -> No
     (tmp_path / "out" / ".kcourse").mkdir(parents=True)
     with opened(tmp_path / "out", seed=4) as kept:
         assert kept.seed == 4
+
+
+def test_a_disk_that_is_full_is_one_line_and_exit_code_3(
+    tmp_path: Path, given: LessonAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with opened(tmp_path / "out") as kept:
+        monkeypatch.setattr(store, "write_text", full)
+        for write in (lambda: kept.put(given, RESULT), lambda: kept.publish({"report.json": "1"})):
+            with pytest.raises(KcourseError, match="out: No space left on device") as failed:
+                write()
+            assert failed.value.exit_code == 3
 
 
 def test_two_graders_cannot_write_to_one_folder(tmp_path: Path) -> None:

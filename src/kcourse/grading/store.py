@@ -28,6 +28,7 @@ _RESULTS = "results"
 _WRITTEN = "written.json"
 _ASIDE = "reports"
 _LOCK = "lock"
+_FAILED = 3
 
 
 class Store:
@@ -50,7 +51,8 @@ class Store:
 
     def put(self, given: LessonAnswers, result: LessonResult) -> None:
         """Keep the result of a notebook."""
-        write_text(self._path(given), json.dumps(result.as_plain()))
+        with _writing(self._out, exit_code=_FAILED):
+            write_text(self._path(given), json.dumps(result.as_plain()))
 
     def publish(self, texts: Mapping[str, str]) -> None:
         """Write the reports, and remove those that the run wrote before and does not write now.
@@ -58,19 +60,20 @@ class Store:
         All are written aside first: a run that is killed leaves all of them or, as good as
         certainly, none.
         """
-        shutil.rmtree(self._aside, ignore_errors=True)
-        for name, text in texts.items():
-            write_text(self._aside / name, text)
-        known = {*_read(self._written), *texts}
-        # Noted before it is done, so that the next time knows of it.
-        write_text(self._written, json.dumps(dict.fromkeys(sorted(known))))
-        for name in texts:
-            (self._out / name).parent.mkdir(exist_ok=True)
-            (self._aside / name).replace(self._out / name)
-        for name in known - texts.keys():
-            (self._out / name).unlink(missing_ok=True)
-        shutil.rmtree(self._aside, ignore_errors=True)
-        write_text(self._written, json.dumps(dict.fromkeys(texts)))
+        with _writing(self._out, exit_code=_FAILED):
+            shutil.rmtree(self._aside, ignore_errors=True)
+            for name, text in texts.items():
+                write_text(self._aside / name, text)
+            known = {*_read(self._written), *texts}
+            # Noted before it is done, so that the next time knows of it.
+            write_text(self._written, json.dumps(dict.fromkeys(sorted(known))))
+            for name in texts:
+                (self._out / name).parent.mkdir(exist_ok=True)
+                (self._aside / name).replace(self._out / name)
+            for name in known - texts.keys():
+                (self._out / name).unlink(missing_ok=True)
+            shutil.rmtree(self._aside, ignore_errors=True)
+            write_text(self._written, json.dumps(dict.fromkeys(texts)))
 
     def _path(self, given: LessonAnswers) -> Path:
         content = json.dumps(given.as_plain(), sort_keys=True).encode()
@@ -91,7 +94,7 @@ def opened(out: Path, run: Mapping[str, Any], *, seed: int | None, force: bool) 
         KcourseError: the folder cannot be used; the message says why and what to do.
     """
     with contextlib.ExitStack() as stack:
-        try:
+        with _writing(out):
             folder = out / _FOLDER
             out.mkdir(parents=True, exist_ok=True)
             others = any(path.name != _FOLDER for path in out.iterdir())
@@ -103,9 +106,18 @@ def opened(out: Path, run: Mapping[str, Any], *, seed: int | None, force: bool) 
             _take(stack.enter_context((folder / _LOCK).open("w")), out)
             before = {} if force else _read(folder / _RUN)
             store = Store(folder, _begin(folder, out, before, run, seed))
-        except OSError as error:
-            raise KcourseError(f"Reports cannot be written to {out}: {error.strerror}.") from None
         yield store
+
+
+@contextlib.contextmanager
+def _writing(out: Path, exit_code: int = 2) -> Iterator[None]:
+    """Make it one line for the user if the folder cannot be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise KcourseError(
+            f"Reports cannot be written to {out}: {error.strerror}.", exit_code=exit_code
+        ) from None
 
 
 def _begin(
