@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kcourse.errors import KcourseError
-from kcourse.grading import canaries, cluster, identical, report, store
+from kcourse.grading import canaries, cluster, identical, remote, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
 from kcourse.grading.limits import Limits, Sandbox
@@ -89,10 +89,9 @@ def grade(paths: Sequence[Path], options: Options) -> int:
     submissions = _named(find_submissions(paths, course, lessons), options.name)
     limits = Limits.for_timeout(options.timeout, options.sandbox)
     run = {
-        "course": course.fingerprint(),
+        **remote.about(course),
         "timeout": options.timeout,
         "sandbox": options.sandbox,
-        **report.versions(),
     }
     with contextlib.ExitStack() as stack:
         stack.enter_context(ended_like_an_interrupt())

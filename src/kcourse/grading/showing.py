@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 Document = dict[str, Any]
@@ -35,14 +35,18 @@ def shown_ids(ids: Iterable[str]) -> dict[str, str]:
     shown: dict[str, str] = {}
     taken: set[str] = set()
     for name in ids:
-        plain = candidate = _visible(name, MAX_ID).replace("\n", "\\n")
-        number = 1
-        while candidate in taken:
-            number += 1
-            candidate = f"{plain} ({number})"
-        taken.add(candidate)
-        shown[name] = candidate
+        shown[name] = numbered(_visible(name, MAX_ID).replace("\n", "\\n"), taken)
+        taken.add(shown[name])
     return shown
+
+
+def numbered(name: str, taken: Container[str]) -> str:
+    """Return the name, or with the least number that makes it one that is not taken."""
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name} ({number})"
+    return candidate
 
 
 def reaches(entry: Document, threshold: float) -> bool:

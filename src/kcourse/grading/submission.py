@@ -21,6 +21,7 @@ from kcourse.grading.answers import (
     take_answers,
 )
 from kcourse.grading.course import Course
+from kcourse.grading.showing import numbered
 from kcourse.journal import MARKER
 from kcourse.lessons import Lesson
 
@@ -175,10 +176,9 @@ def _with_unique_ids(submissions: list[Submission]) -> list[Submission]:
     taken: set[str] = set()
     unique = []
     for submission in submissions:
-        name, number = submission.id, 1
-        while name in taken or (number > 1 and name in names):
-            number += 1
-            name = f"{submission.id} ({number})"
+        name = submission.id
+        if name in taken:
+            name = numbered(name, names | taken)  # nobody gets what is another's own name
         taken.add(name)
         unique.append(replace(submission, id=name))
     return unique
