@@ -23,7 +23,7 @@ import click
 import watchfiles
 
 from kcourse import exercises, journal
-from kcourse.errors import KcourseError
+from kcourse.errors import GRADER_FAILED, KcourseError
 from kcourse.exercise import Verdict
 from kcourse.grading.answers import LessonAnswers, Ungradable, normal, read_cells, take_answers
 from kcourse.grading.batch import grade_all, worker_server
@@ -118,7 +118,7 @@ def check_answers(
     )
     for result in results.values():
         if isinstance(result, WorkerFailed):
-            raise KcourseError(f"The answers could not be run: {result}", exit_code=3)
+            raise KcourseError(f"The answers could not be run: {result}", exit_code=GRADER_FAILED)
         checked.verdicts += result.verdicts.values()
     for verdict in checked.verdicts:
         if verdict.outcome not in _UNTRIED:

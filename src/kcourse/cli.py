@@ -16,7 +16,7 @@ from typing import Any, cast
 import click
 
 from kcourse import __version__
-from kcourse.errors import KcourseError
+from kcourse.errors import GRADER_FAILED, KcourseError
 
 INTERRUPTED = 130
 
@@ -171,7 +171,7 @@ def grade(paths: tuple[Path, ...], **options: Any) -> None:
         raise
     except Exception:  # a fault of the grader's own: 1 would say that someone is below
         traceback.print_exc()
-        sys.exit(command.FAILED)
+        sys.exit(GRADER_FAILED)
 
 
 @kcourse.command()

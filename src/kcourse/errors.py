@@ -1,5 +1,8 @@
 """The one exception for mistakes that a user can mend."""
 
+#: The exit code that says nothing of the learners: the grader could not do its work.
+GRADER_FAILED = 3
+
 
 class KcourseError(Exception):
     """Something the user asked for cannot be done; the message says what was wrong and what to do.

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import kcourse
-from kcourse.errors import KcourseError
+from kcourse.errors import GRADER_FAILED, KcourseError
 from kcourse.exercise import method_source
 from kcourse.grading.limits import Limits
 from kcourse.grading.server import Server
 from kcourse.grading.session import Session, WorkerFailed, WorkerLost
 from kcourse.grading.showing import DOUBT
 
-_FAILED = 3
 _SECONDS = 60.0
 _SECRET = "what only the grader may read\n"
 _NAME = "canary"
@@ -103,15 +102,15 @@ def prove(limits: Limits, server: Server | None) -> Proof:
             proof = Proof(session.layers, doubts)
     except WorkerFailed as failure:
         advice = f" {_ADVICE}" if "confined" in str(failure) else ""
-        raise KcourseError(f"{failure}{advice}", exit_code=_FAILED) from None
+        raise KcourseError(f"{failure}{advice}", exit_code=GRADER_FAILED) from None
     except WorkerLost as lost:
         raise KcourseError(
-            f"The test of the sandbox was lost: {lost.reason}", exit_code=_FAILED
+            f"The test of the sandbox was lost: {lost.reason}", exit_code=GRADER_FAILED
         ) from None
     if done and limits.sandbox == "required":
         raise KcourseError(
             f"The sandbox does not hold: an answer can {', '.join(done)}. {_ADVICE}",
-            exit_code=_FAILED,
+            exit_code=GRADER_FAILED,
         )
     return proof
 

@@ -22,7 +22,7 @@ from concurrent.futures import CancelledError, Future, InvalidStateError
 from dataclasses import asdict
 from typing import Any
 
-from kcourse.errors import KcourseError
+from kcourse.errors import GRADER_FAILED, KcourseError
 from kcourse.grading import batch, remote
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.course import Course
@@ -38,7 +38,6 @@ Client = Any
 
 #: Seconds to wait for the scheduler, and for a worker where there is none.
 CONNECT, PATIENCE = 10.0, 60.0
-_FAILED = 3
 _MAX_WHY = 200
 _AGAIN = "With --out, the same command goes on where it stopped."
 
@@ -207,7 +206,7 @@ class _Cluster:
         if "refused" in said:
             worker, reason = said["worker"], said["refused"]
             raise KcourseError(
-                f"The Dask worker {worker} cannot be used. {reason}", exit_code=_FAILED
+                f"The Dask worker {worker} cannot be used. {reason}", exit_code=GRADER_FAILED
             )
         self.sandboxes.add(tuple(said["sandbox"]))
         return said
@@ -244,20 +243,20 @@ async def _kind(address: str) -> str:
 
 def _no_scheduler(address: str, why: str) -> KcourseError:
     why = " ".join(clean(why, _MAX_WHY).split())
-    return KcourseError(f"There is no Dask scheduler at {address}: {why}.", exit_code=_FAILED)
+    return KcourseError(f"There is no Dask scheduler at {address}: {why}.", exit_code=GRADER_FAILED)
 
 
 def _no_worker() -> KcourseError:
     return KcourseError(
         f"The Dask cluster has had no worker for {PATIENCE:g} s. Start some, with `dask worker`. "
         + _AGAIN,
-        exit_code=_FAILED,
+        exit_code=GRADER_FAILED,
     )
 
 
 def _gone() -> KcourseError:
     return KcourseError(
-        f"The connection to the Dask scheduler is lost. {_AGAIN}", exit_code=_FAILED
+        f"The connection to the Dask scheduler is lost. {_AGAIN}", exit_code=GRADER_FAILED
     )
 
 
@@ -266,5 +265,5 @@ def _unable(who: str, error: Exception) -> KcourseError:
     return KcourseError(
         f"The Dask {who} cannot grade. {why} "
         "Install the same kcourse for its scheduler and all its workers; their logs say more.",
-        exit_code=_FAILED,
+        exit_code=GRADER_FAILED,
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kcourse.errors import KcourseError
+from kcourse.errors import GRADER_FAILED, KcourseError
 from kcourse.grading import canaries, cluster, identical, remote, report, store
 from kcourse.grading.batch import grade_all, worker_server
 from kcourse.grading.course import Course
@@ -22,7 +22,7 @@ from kcourse.grading.progress import waiting
 from kcourse.grading.showing import DOUBT
 from kcourse.grading.submission import Submission, find_submissions
 
-BELOW, FAILED = 1, 3
+BELOW = 1
 MAX_ID = 100
 
 
@@ -177,7 +177,7 @@ def exit_code(document: report.Document, threshold: float) -> int:
     """Return the exit code that a report's submissions mean."""
     statuses = [entry["status"] for entry in document["submissions"]]
     if "grader error" in statuses:
-        return FAILED
+        return GRADER_FAILED
     reached = (report.reaches(entry, threshold) for entry in document["submissions"])
     return 0 if all(reached) else BELOW
 

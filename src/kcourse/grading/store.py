@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from kcourse.errors import KcourseError
+from kcourse.errors import GRADER_FAILED, KcourseError
 from kcourse.files import write_text
 from kcourse.grading.answers import LessonAnswers
 from kcourse.grading.running import LessonResult
@@ -28,7 +28,6 @@ _RESULTS = "results"
 _WRITTEN = "written.json"
 _ASIDE = "reports"
 _LOCK = "lock"
-_FAILED = 3
 
 
 class Store:
@@ -51,7 +50,7 @@ class Store:
 
     def put(self, given: LessonAnswers, result: LessonResult) -> None:
         """Keep the result of a notebook."""
-        with _writing(self._out, exit_code=_FAILED):
+        with _writing(self._out, exit_code=GRADER_FAILED):
             write_text(self._path(given), json.dumps(result.as_plain()))
 
     def publish(self, texts: Mapping[str, str]) -> None:
@@ -60,7 +59,7 @@ class Store:
         All are written aside first: a run that is killed leaves all of them or, as good as
         certainly, none.
         """
-        with _writing(self._out, exit_code=_FAILED):
+        with _writing(self._out, exit_code=GRADER_FAILED):
             shutil.rmtree(self._aside, ignore_errors=True)
             for name, text in texts.items():
                 write_text(self._aside / name, text)
