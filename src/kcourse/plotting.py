@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
+from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+
+from kcourse.quiet import standard_error_held_back
 
 # Okabe and Ito's palette, in an order in which neighbours differ in lightness as well.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY = (
@@ -129,3 +136,39 @@ def draw_broadcast(axes: Axes, values: Any, shape: tuple[int, int], *, title: st
     stored[:rows, :columns] = True
     full = np.broadcast_to(array, shape)
     draw_array(axes, full, title=title or str(array.shape), marked=stored, faded=~stored)
+
+
+def draw_model(model: Any, **options: Any) -> Image:
+    """Draw a built Keras model as ``keras.utils.plot_model`` does, with the shapes of its tensors.
+
+    Keras describes the drawing (``keras.utils.model_to_dot``, which takes ``options``), and the
+    Graphviz library that pip installs makes the picture: no ``dot`` program is needed.
+    """
+    import keras
+    import pygraphviz
+
+    dot = keras.utils.model_to_dot(model, **{"show_shapes": True, "dpi": 72, **options})
+    # Fontconfig warns of settings of the system's that it does not know.
+    with _fonts_of_matplotlib(), standard_error_held_back():
+        return Image(pygraphviz.AGraph(string=dot.to_string()).draw(format="png", prog="dot"))
+
+
+@contextmanager
+def _fonts_of_matplotlib() -> Iterator[None]:
+    """Have Graphviz use the fonts that matplotlib brings: the same letters on every machine."""
+    before = os.environ.get("FONTCONFIG_FILE")
+    with tempfile.TemporaryDirectory(prefix="kcourse-fonts-") as folder:
+        settings = Path(folder, "fonts.conf")
+        fonts = Path(mpl.get_data_path(), "fonts", "ttf")
+        settings.write_text(
+            f"<fontconfig><dir>{fonts}</dir><cachedir>{folder}</cachedir></fontconfig>",
+            encoding="utf-8",
+        )
+        os.environ["FONTCONFIG_FILE"] = str(settings)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["FONTCONFIG_FILE"]
+            else:
+                os.environ["FONTCONFIG_FILE"] = before

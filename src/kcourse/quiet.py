@@ -52,12 +52,12 @@ class _QuietLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         if module.__spec__ is not None:
             module.__spec__.loader = module.__loader__ = self._loader
-        with _standard_error_held_back():
+        with standard_error_held_back():
             self._loader.exec_module(module)
 
 
 @contextmanager
-def _standard_error_held_back() -> Iterator[None]:
+def standard_error_held_back() -> Iterator[None]:
     """Send file descriptor 2 to a temporary file; copy that to stderr if an error passes."""
     sys.stderr.flush()
     kept = os.dup(2)

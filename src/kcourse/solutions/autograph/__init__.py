@@ -1,0 +1,1 @@
+"""Solutions of chapter 2, one module a lesson."""
