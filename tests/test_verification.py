@@ -101,3 +101,52 @@ def test_a_path_that_is_no_lesson_is_named(course: Path) -> None:
     add_lesson(course, "01_proved", parameters())
     with pytest.raises(KcourseError, match="elsewhere is no lesson of this course"):
         verification.verify([Path("elsewhere")])
+
+
+KERAS = 'import keras\nkeras.config.backend() == "jax"'
+
+
+def test_on_another_backend_a_lesson_is_run_with_its_solutions(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup = new_code_cell(KERAS, id="setup")
+    elsewhere = new_code_cell(
+        f'import os\nos.environ["KERAS_BACKEND"] = "tensorflow"\n{KERAS}', id="setup"
+    )
+    add_lesson(course, "01_on_keras", parameters(), setup, *exercise("a_correct"))
+    add_lesson(course, "02_elsewhere", parameters(), elsewhere, *exercise("b_correct"))
+    add_lesson(course, "03_failing", parameters(), setup, *exercise("c_wrong"))
+    needs = new_code_cell("import tensorflow as tf", id="setup")
+    add_lesson(course, "04_on_tensorflow", parameters(), needs, *exercise("d_correct"))
+    assert verification.verify([], backends=["jax"], as_json=True, jobs=2) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert {"jax", "keras"} <= report["environment"].keys()
+    proved, other, failing = report["lessons"]
+    assert (proved["backend"], proved["devices"]) == ("jax", ["cpu:0"])
+    assert proved["seconds_shipped"] is None
+    assert proved["problems"] == []
+    assert other["problems"] == ["with solutions: ran on tensorflow, not on jax."]
+    assert failing["problems"] == ["with solutions: c_wrong is wrong: as told"]
+
+
+def test_each_backend_has_its_own_entry(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_lesson(course, "01_proved", parameters(), *exercise("a_correct"))
+    assert verification.verify([], backends=["tensorflow", "jax", "jax"], as_json=True) == 0
+    entries = json.loads(capsys.readouterr().out)["lessons"]
+    assert [entry["backend"] for entry in entries] == ["tensorflow", "jax"]
+    assert entries[0]["seconds_shipped"] > 0
+
+
+def test_what_cannot_run_on_a_backend_is_one_clear_line(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = new_code_cell("import tensorflow as tf", id="setup")
+    add_lesson(course, "01_on_tensorflow", parameters(), needs)
+    with pytest.raises(KcourseError, match="01_on_tensorflow imports TensorFlow and runs on no"):
+        verification.verify([], backends=["jax"])
+    with pytest.raises(KcourseError, match=r"--store keeps the outputs of tensorflow"):
+        verification.verify([], backends=["jax"], store=True)
+    monkeypatch.setattr(verification, "find_spec", lambda name: None)
+    with pytest.raises(KcourseError, match=r"not installed: pip install 'kcourse\[jax\]'") as one:
+        verification.verify([], backends=["jax"])
+    assert one.value.exit_code == 1

@@ -16,6 +16,7 @@ from typing import Any, cast
 import click
 
 from kcourse import __version__
+from kcourse.backends import BACKENDS
 from kcourse.errors import GRADER_FAILED, KcourseError
 
 INTERRUPTED = 130
@@ -199,6 +200,14 @@ def release(chapter: str, nbgrader: bool, out: Path) -> None:
 @kcourse.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--scale", type=click.Choice(["quick", "full"]), default="quick")
+@click.option(
+    "--backend",
+    "backends",
+    type=click.Choice(BACKENDS),
+    multiple=True,
+    help="What Keras computes with (default: tensorflow); may be repeated. On the others run the "
+    "lessons that import Keras alone, with solutions.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Lessons at a time (default: cores).")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the report to this file.")
 @click.option("--store", is_flag=True, help="Run the lessons and store their outputs instead.")

@@ -207,6 +207,10 @@ class Verdict:
 
 REGISTRY: dict[str, Exercise] = {}
 
+#: What AutoGraph makes of an error while it traces: the lines that led to it, then the error.
+_IN_USER_CODE = re.compile(r"in user code:\n\n.*?\n\n    \w+: (?P<text>.*)", re.DOTALL)
+_LINE_IN_USER_CODE = re.compile(r'^ +File "(?P<file>.+)", line (?P<number>\d+), in ', re.MULTILINE)
+
 
 def register(cls: type[Exercise]) -> type[Exercise]:
     """Enter an exercise into the registry under its name, which must be new."""
@@ -316,6 +320,8 @@ def explain_error(
     The line is the innermost in the code of ``submission``, or in ``filename`` if that is given.
     """
     text = str(error.msg if isinstance(error, SyntaxError) else error)
+    if traced := _IN_USER_CODE.match(text):
+        text = traced["text"]
     text = re.sub(r"\{\{.*?\}\}\s*", "", text)
     text = re.sub(r"\s*\[Op:\w+\](\s+name:\s*\S*)?", "", text)
     text = re.sub(r"\s*\[\[.*?\]\]", "", text).strip()
@@ -348,5 +354,11 @@ def _learners_frame(error: BaseException, filename: str | None) -> tuple[int, st
         (frame.lineno, (linecache.getline(frame.filename, frame.lineno or 0)).strip())
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename == filename
+    ]
+    # While AutoGraph traces, the frames are those of the code that it generated.
+    lines += [
+        (int(found["number"]), linecache.getline(filename, int(found["number"])).strip())
+        for found in _LINE_IN_USER_CODE.finditer(str(error))
+        if filename and found["file"] == filename
     ]
     return (lines[-1][0] or 0, lines[-1][1]) if lines else None

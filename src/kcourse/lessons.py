@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode  # its import takes 1.5 s of CPU: only who reads one pays
 
 _NUMBERED = re.compile(r"(?P<number>\d\d)_(?P<name>[a-z0-9_]+)")
+_TENSORFLOW = re.compile(r"^\s*(import|from) tensorflow\b", re.MULTILINE)
 _MARKER = re.compile(r"#\s*EXERCISE\s+(?P<name>\w+)\s*$", re.MULTILINE)
 
 
@@ -57,6 +58,15 @@ class Lesson:
         """The names of the lesson's exercises, in order."""
         names = (exercise_name(cell) for cell in self.notebook.cells)
         return [name for name in names if name]
+
+    @cached_property
+    def needs_tensorflow(self) -> bool:
+        """Whether it imports TensorFlow itself; else it runs on every backend of Keras."""
+        return any(
+            _TENSORFLOW.search(cell.source)
+            for cell in self.notebook.cells
+            if cell.cell_type == "code"
+        )
 
 
 def root() -> Path:
