@@ -23,8 +23,8 @@ lint: environment  ## style and types
 unit: environment peers  ## every test that needs no browser
 	$(PY) -m pytest -m "not browser" -n auto --dist loadfile -q
 
-verify: environment  ## every lesson, as shipped and with solutions filled in
-	.venv/bin/kcourse verify --report build/verification.json
+verify: environment  ## every lesson, as shipped and with solutions; those on Keras alone on JAX too
+	.venv/bin/kcourse verify --backend tensorflow --backend jax --report build/verification.json
 
 book: environment build/verification.json  ## the static site in build/book
 	$(PY) book/build.py

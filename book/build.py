@@ -21,6 +21,7 @@ import click
 import lesson_pages
 import nbformat
 
+from kcourse.backends import BACKENDS
 from kcourse.cli import run
 from kcourse.errors import KcourseError
 
@@ -71,24 +72,26 @@ def _check_report(report: Path, lessons: Path) -> None:
     again = "Run `kcourse verify --report` with this path, or build --without-verification."
     try:
         measured = json.loads(report.read_text(encoding="utf-8"))
-        entries = {entry["key"]: entry for entry in measured["lessons"]}
+        runs = {(entry["key"], entry["backend"]): entry for entry in measured["lessons"]}
     except FileNotFoundError:
         raise KcourseError(f"There is no report {report}. {again}", exit_code=1) from None
     except (OSError, ValueError, KeyError, TypeError):
         raise KcourseError(f"{report} is no report of kcourse. {again}", exit_code=1) from None
     for path in sorted(lessons.glob("*/*.ipynb")):
         key = path.relative_to(lessons).with_suffix("").as_posix()
-        if key not in entries:
+        if (key, BACKENDS[0]) not in runs:
             raise KcourseError(f"{report} does not tell of {key}. {again}", exit_code=1)
-        if problems := entries[key]["problems"]:
-            raise KcourseError(f"{key} is not proved: {problems[0]}", exit_code=1)
         cells = sum(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells)
-        if entries[key]["cells"] != cells:
-            raise KcourseError(
-                f"{report} is about another {key}: {entries[key]['cells']} code cells, "
-                f"now there are {cells}. {again}",
-                exit_code=1,
-            )
+        for entry in (entry for (lesson, _), entry in runs.items() if lesson == key):
+            if problems := entry["problems"]:
+                where = f"{key} is not proved on {entry['backend']}"
+                raise KcourseError(f"{where}: {problems[0]}", exit_code=1)
+            if entry["cells"] != cells:
+                raise KcourseError(
+                    f"{report} is about another {key}: {entry['cells']} code cells, "
+                    f"now there are {cells}. {again}",
+                    exit_code=1,
+                )
 
 
 def _check_contents(source: Path) -> None:

@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from kcourse import exercises, lessons
+from kcourse.backends import BACKENDS
 from kcourse.exercise import Exercise
 from kcourse.lessons import Lesson
 from kcourse.solutions import source_of
@@ -30,6 +31,8 @@ _TIME = re.compile(r"\*\*Time:\*\* (about \d+ minutes)")
 _MEASURED_WITH = {
     "python": "Python",
     "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "torch": "PyTorch",
     "keras": "Keras",
     "numpy": "NumPy",
     "jupyterlab": "JupyterLab",
@@ -143,13 +146,28 @@ class Verification(_Generated):
             yield ":::{warning}\nThis build of the book was not measured.\n:::"
             return
         report = json.loads(Path(path).read_text(encoding="utf-8"))
-        entries = {entry["key"]: entry for entry in report["lessons"]}
+        runs = {(entry["key"], entry["backend"]): entry for entry in report["lessons"]}
+        course = lessons.all_lessons()
         rows = [
             "| Lesson | Code cells | Exercises | As shipped | With solutions |",
             "|:--|--:|--:|--:|--:|",
         ]
-        rows += [_row(lesson, entries[lesson.key]) for lesson in lessons.all_lessons()]
+        rows += [_row(lesson, runs[lesson.key, BACKENDS[0]]) for lesson in course]
         yield "\n".join(rows)
+        others = [
+            _row_of_backend(lesson, runs[lesson.key, backend])
+            for lesson in course
+            for backend in BACKENDS[1:]
+            if (lesson.key, backend) in runs
+        ]
+        if others:
+            yield (
+                "Lessons that import Keras alone run on its other backends as well. These draw "
+                "other random numbers, so the stored outputs are not compared: every check and "
+                "every assertion in the lesson must hold."
+            )
+            head = ["| Lesson | Backend | Devices | With solutions |", "|:--|:--|:--|--:|"]
+            yield "\n".join(head + others)
         environment = report["environment"]
         versions = ", ".join(
             f"{label} {environment[name]}"
@@ -166,6 +184,13 @@ def _row(lesson: Lesson, entry: dict[str, Any]) -> str:
     return (
         f"| {_link(lesson)} | {entry['cells']} | {entry['exercises']} "
         f"| {entry['seconds_shipped']:.1f} s | {entry['seconds_solved']:.1f} s |"
+    )
+
+
+def _row_of_backend(lesson: Lesson, entry: dict[str, Any]) -> str:
+    return (
+        f"| {_link(lesson)} | {entry['backend']} | {', '.join(entry['devices'])} "
+        f"| {entry['seconds_solved']:.1f} s |"
     )
 
 

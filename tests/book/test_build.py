@@ -77,6 +77,8 @@ def report(**changes: object) -> str:
         "key": "01_small/01_lesson",
         "cells": 1,
         "exercises": 0,
+        "backend": "tensorflow",
+        "devices": ["cpu:0"],
         "seconds_shipped": 1.0,
         "seconds_solved": 1.0,
         "problems": [],
@@ -177,7 +179,8 @@ def test_a_notebook_that_cannot_be_read_stops_it(small: SmallBook) -> None:
         ("{}", "is no report of kcourse"),
         (report(key="01_small/02_other"), "does not tell of 01_small/01_lesson"),
         (report(cells=9), "is about another 01_small/01_lesson: 9 code cells, now there are 1."),
-        (report(problems=["cell sum differs"]), "is not proved: cell sum differs"),
+        (report(problems=["cell sum differs"]), "not proved on tensorflow: cell sum differs"),
+        (report(backend="jax"), "does not tell of 01_small/01_lesson"),
     ],
 )
 def test_a_report_that_does_not_prove_every_lesson_stops_it(
