@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import linecache
 from typing import Any
 
 from kcourse import lessons
 from kcourse.exercise import Exercise
+
+_COUNTER = itertools.count()
 
 
 def submission_from(exercise: Exercise, source: str) -> Any:
@@ -26,5 +30,8 @@ def _setup_namespace(chapter: str, topic: str) -> dict[str, Any]:
 
 
 def _run(source: str, name: str, namespace: dict[str, Any]) -> None:
+    # As in a kernel, a cell's source can be found under its own file name: AutoGraph reads it.
+    file = f"<{name} {next(_COUNTER)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     # dont_inherit: a kernel knows nothing of this module's `from __future__ import annotations`.
-    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), namespace)
+    exec(compile(source, file, "exec", dont_inherit=True), namespace)

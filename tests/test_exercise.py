@@ -111,6 +111,18 @@ def test_an_error_of_a_private_type_is_called_by_the_public_one() -> None:
     assert explain_error(_Unclosed("incomplete input"), print) == "SyntaxError: incomplete input"
 
 
+def test_an_error_while_tracing_is_explained_with_the_line_that_raised_it() -> None:
+    @tf.function
+    def answer(x: Any) -> Any:
+        return tf.Variable(x)
+
+    with pytest.raises(ValueError, match="in user code") as caught:
+        answer(1.0)
+    first, second = explain_error(caught.value, answer).splitlines()
+    assert first.startswith("ValueError: tf.function only supports singleton tf.Variables")
+    assert second.endswith("of your cell: return tf.Variable(x)")
+
+
 def test_a_decorated_answer_is_checked_as_well() -> None:
     assert verdict(tf.function(lambda x: x + x)).correct
 
