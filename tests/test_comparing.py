@@ -60,6 +60,8 @@ def test_these_are_alike(got: Any, expected: Any) -> None:
         (["x", "z"], ["x", "y"], "Value 1 of the result is 'z'"),
         ([1, [2, 3]], np.array([1, 2]), "expected numbers of shape (2,)"),
         (1e-3, 0.0, "is 0.001, expected 0.0"),
+        ([2**70, 1], [1, 1], "the first, at [0]"),
+        (10**400, 1, "is inf, expected 1"),
     ],
 )
 def test_the_first_difference_is_named(got: Any, expected: Any, says: str) -> None:

@@ -6,6 +6,9 @@ import numpy as np
 
 from kcourse.plain import Opaque, Plain, describe
 
+# A longer Python integer fits no integer of NumPy's, and beyond the second not even a float.
+_BITS_OF_AN_INTEGER, _BITS_OF_A_FLOAT = 63, 1023
+
 
 def difference(
     got: Plain,
@@ -45,6 +48,8 @@ def _as_numbers(value: Plain) -> np.ndarray | None:
     """Return ``value`` as a numeric array if it is a number, an array or a nest of numbers."""
     if isinstance(value, np.ndarray):
         return value
+    if type(value) is int and value.bit_length() > _BITS_OF_AN_INTEGER:
+        return np.asarray(float(value) if value.bit_length() <= _BITS_OF_A_FLOAT else np.inf)
     if type(value) in (bool, int, float, complex):
         return np.asarray(value)
     if type(value) is list:
