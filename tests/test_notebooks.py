@@ -46,7 +46,7 @@ def test_cell_ids_are_readable_and_unique(lesson: Lesson) -> None:
     ids = [cell.id for cell in lesson.notebook.cells]
     assert len(set(ids)) == len(ids)
     for name in ids:
-        assert re.fullmatch(r"[a-z][a-z0-9_-]*", name), name
+        assert re.fullmatch(r"[a-z][A-Za-z0-9_-]*", name), name
         assert not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f-]+)?", name), f"{name} is a random id"
 
 
