@@ -9,7 +9,6 @@ import numpy as np
 
 from kcourse.comparing import difference
 from kcourse.exercise import Case, Exercise, NearMiss, Observation, Wrong, register
-from kcourse.plain import Plain
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -833,156 +832,107 @@ class InvertedDropout(keras.layers.Layer):
 
 
 @register
-class ChangeLayout(Exercise):
-    """Images from channels last to channels first and back."""
+class KernelForChannelsFirst(Exercise):
+    """The rows of a Dense kernel in the order of the other layout."""
 
-    name = "change_layout"
-    title = "From one layout to the other"
-    points = 2
+    name = "kernel_for_channels_first"
+    title = "Carry a kernel over to the other layout"
+    points = 3
     see = "Channels first or last"
     hints = (
-        "The axes must move; the pixels must stay together. Which function of `ops` moves axes?",
-        "`ops.transpose(images, axes)`: place i of `axes` names the old axis that becomes axis i. "
-        "Write down the old numbers of batch, channels, height and width.",
-        "To channels first: `(0, 3, 1, 2)`. Back: `(0, 2, 3, 1)`. Look at the words first, and "
-        "raise ValueError for any other.",
+        "Row r of the kernel belongs to one height, one width and one channel. Which `reshape` "
+        "gives each of them an axis of its own again, and in which order?",
+        "`ops.reshape(kernel, (height, width, channels, -1))`; the last axis holds the units. Now "
+        "move the channels to the front.",
+        "`ops.transpose(unfolded, (2, 0, 1, 3))`, and back to the shape of the kernel by `reshape`.",
     )
     why = (
-        "`transpose` takes the numbers along with their axes. `reshape` gives the same shape and "
-        "keeps the order in memory, so every channel is filled with a mixture of all. A misspelt "
-        "word must be refused: an `else` would take it for the other layout."
+        "`reshape` never moves a number, it counts on through memory; so the first one must use "
+        "the order in which the rows were flattened. `transpose` then moves the axis. Weights from "
+        "PyTorch, which flattens with channels first, need the way back."
     )
     near_misses = (
         NearMiss(
             code="""
-def change_layout(images, source, target):
-    for layout in (source, target):
-        if layout not in ("channels_first", "channels_last"):
-            raise ValueError(layout)
-    if source == target:
-        return images
-    if target == "channels_first":
-        batch, height, width, channels = images.shape
-        return ops.reshape(images, (batch, channels, height, width))
-    batch, channels, height, width = images.shape
-    return ops.reshape(images, (batch, height, width, channels))
+def kernel_for_channels_first(kernel, image_shape):
+    height, width, channels = image_shape
+    unfolded = ops.reshape(kernel, (channels, height, width, -1))
+    return ops.reshape(ops.transpose(unfolded, (1, 2, 0, 3)), kernel.shape)
 """,
             because=(
-                "The shape is right, but `reshape` keeps the order in memory: channels and pixels "
-                "are mixed."
+                "This is the way back: it reads the rows as channels first. They are flattened "
+                "from (height, width, channels)."
             ),
-            like=lambda images, source, target: images.reshape(
-                _layout(images, source, target).shape
+            like=lambda kernel, image_shape: _rows_moved(
+                kernel, (image_shape[2], *image_shape[:2]), (1, 2, 0)
             ),
         ),
         NearMiss(
             code="""
-def change_layout(images, source, target):
-    for layout in (source, target):
-        if layout not in ("channels_first", "channels_last"):
-            raise ValueError(layout)
-    if source == target:
-        return images
-    return ops.transpose(images, (0, 3, 1, 2))
+def kernel_for_channels_first(kernel, image_shape):
+    height, width, channels = image_shape
+    unfolded = ops.reshape(kernel, (height, width, channels, -1))
+    return ops.reshape(ops.transpose(unfolded, (2, 1, 0, 3)), kernel.shape)
 """,
-            because=(
-                "`(0, 3, 1, 2)` leads from channels last to channels first. The way back is "
-                "`(0, 2, 3, 1)`."
-            ),
-            like=lambda images, source, target: np.transpose(images, (0, 3, 1, 2)),
+            because="Height and width changed places: `(2, 1, 0, 3)` should be `(2, 0, 1, 3)`.",
+            like=lambda kernel, image_shape: _rows_moved(kernel, image_shape, (2, 1, 0)),
         ),
         NearMiss(
             code="""
-def change_layout(images, source, target):
-    for layout in (source, target):
-        if layout not in ("channels_first", "channels_last"):
-            raise ValueError(layout)
-    if source == target:
-        return images
-    return ops.swapaxes(images, 1, 3)
+def kernel_for_channels_first(kernel, image_shape):
+    height, width, channels = image_shape
+    unfolded = ops.reshape(kernel, (height, width, channels, -1))
+    return ops.reshape(unfolded, (channels * height * width, -1))
 """,
-            because="Height and width changed places: every picture is mirrored at its diagonal.",
-            like=lambda images, source, target: np.swapaxes(images, 1, 3),
-        ),
-        NearMiss(
-            code="""
-def change_layout(images, source, target):
-    if source == target:
-        return images
-    return ops.transpose(images, (0, 3, 1, 2) if target == "channels_first" else (0, 2, 3, 1))
-""",
-            because="A misspelt layout was not refused: raise ValueError.",
-            says="misspelt",
+            because="No row moved: `reshape` alone keeps the order.",
+            like=lambda kernel, image_shape: kernel,
         ),
     )
     alternatives = (
         """
-def change_layout(images, source, target):
-    axes = {"channels_first": "bchw", "channels_last": "bhwc"}
-    if not {source, target} <= axes.keys():
-        raise ValueError(f"unknown layout: {source} or {target}")
-    return ops.einsum(f"{axes[source]}->{axes[target]}", images)
+def kernel_for_channels_first(kernel, image_shape):
+    rows = np.arange(kernel.shape[0]).reshape(image_shape)
+    return ops.take(kernel, np.moveaxis(rows, -1, 0).ravel(), axis=0)
 """,
         """
-def change_layout(images, source, target):
-    place = {"channels_first": 1, "channels_last": -1}
-    try:
-        return ops.moveaxis(images, place[source], place[target])
-    except KeyError as error:
-        raise ValueError(f"{error} is no layout") from None
+def kernel_for_channels_first(kernel, image_shape):
+    height, width, channels = image_shape
+    pixels = ops.reshape(kernel, (height * width, channels, -1))
+    return ops.reshape(ops.swapaxes(pixels, 0, 1), (height * width * channels, -1))
 """,
     )
 
     def cases(self, rng: np.random.Generator) -> Iterator[Case]:
-        first, last = "channels_first", "channels_last"
+        def case(height: int, width: int, channels: int, units: int, note: str = "") -> Case:
+            shape = [height, width, channels]
+            kernel = _normal(rng, height * width * channels, units)
+            return Case({"kernel": kernel, "image_shape": shape}, note)
 
-        def case(shape: tuple[int, ...], source: str, target: str, note: str = "") -> Case:
-            given = {"images": _normal(rng, *shape), "source": source, "target": target}
-            return Case(given, note)
-
-        yield case((2, 4, 5, 3), last, first)
-        yield case((2, 3, 4, 5), first, last)
-        yield case((3, 3, 3, 3), first, last, "all axes equally long")
-        yield case((3, 3, 3, 3), last, first, "all axes equally long")
-        yield case((2, 3, 4, 5), first, first, "nothing to do")
-        yield case((2, 3, 4, 5), "channel_first", last, "misspelt source")
-        yield case((2, 3, 4, 5), last, "channel_last", "misspelt target")
-        yield case((1, 2, 4, 3), "first", "first", "misspelt, and both alike")
+        yield case(2, 3, 4, 2)
+        yield case(3, 3, 3, 3, "all lengths equal")
+        yield case(4, 2, 3, 1, "one unit")
+        yield case(3, 5, 1, 2, "one channel: nothing moves")
 
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
         import keras
+        import numpy as np
 
-        images = keras.ops.convert_to_tensor(inputs["images"])
-        try:
-            result = submission(images, inputs["source"], inputs["target"])
-        except ValueError:
-            return "ValueError"
-        return None if result is None else keras.ops.convert_to_numpy(result)
+        kernel = keras.ops.convert_to_tensor(inputs["kernel"])
+        result = submission(kernel, tuple(inputs["image_shape"]))
+        return None if result is None else np.asarray(keras.ops.convert_to_numpy(result))
 
-    def judge(self, case: Case, observation: Observation) -> None:
-        refused = observation.value == "ValueError" if type(observation.value) is str else False
-        misspelt = self.expected(**case.inputs) is None
-        if refused and not misspelt:
-            raise Wrong("ValueError was raised although both layouts are spelt correctly.")
-        if misspelt:
-            if not refused:
-                raise Wrong("A layout is misspelt here, and no ValueError was raised.")
-            return
-        super().judge(case, observation)
-
-    def expected(self, images: np.ndarray, source: str, target: str) -> Plain:
-        if not {source, target} <= {"channels_first", "channels_last"}:
-            return None
-        return _layout(images, source, target)
+    def expected(self, kernel: np.ndarray, image_shape: list[int]) -> np.ndarray:
+        height, width, channels = image_shape
+        rows = [
+            kernel[(h * width + w) * channels + c]
+            for c in range(channels)
+            for h in range(height)
+            for w in range(width)
+        ]
+        return np.array(rows)
 
 
-def _layout(images: np.ndarray, source: str, target: str) -> np.ndarray:
-    if source == target:
-        return images
-    n, a, b, c = images.shape
-    to_first = target == "channels_first"
-    result = np.zeros((n, c, a, b) if to_first else (n, b, c, a), images.dtype)
-    for i, j, k, m in np.ndindex(images.shape):
-        result[(i, m, j, k) if to_first else (i, k, m, j)] = images[i, j, k, m]
+def _rows_moved(kernel: np.ndarray, shape: Any, axes: tuple[int, int, int]) -> np.ndarray:
+    result: np.ndarray = kernel.reshape(*shape, -1).transpose(*axes, 3).reshape(kernel.shape)
     return result

@@ -95,17 +95,16 @@ class InvertedDropout(keras.layers.Layer):
         return ops.where(kept, inputs / (1 - self.rate), 0.0)
 
 
-def change_layout(images: keras.KerasTensor, source: str, target: str) -> keras.KerasTensor:
-    """Return a batch of images in another layout.
+def kernel_for_channels_first(
+    kernel: keras.KerasTensor, image_shape: tuple[int, int, int]
+) -> keras.KerasTensor:
+    """Reorder the rows of a Dense kernel for inputs that were flattened with channels first.
 
-    images: shape (batch, height, width, channels) if source is "channels_last",
-    (batch, channels, height, width) if it is "channels_first". Result: the same images as
-    target says. Any other word for source or target: raise ValueError.
+    kernel: shape (height * width * channels, units), its rows in the order in which images of
+    shape (height, width, channels) are flattened. image_shape: (height, width, channels).
+    Result: the same shape, rows in the order of flattened (channels, height, width).
     """
-    layouts = ("channels_first", "channels_last")
-    if source not in layouts or target not in layouts:
-        raise ValueError(f"A layout is one of {layouts}, not {source!r} or {target!r}.")
-    if source == target:
-        return images
-    # transpose moves axes; reshape would keep the order in memory and mix pixels with channels.
-    return ops.transpose(images, (0, 3, 1, 2) if target == "channels_first" else (0, 2, 3, 1))
+    height, width, channels = image_shape
+    # Unfold the rows in the order they were folded, move the axis, fold again.
+    unfolded = ops.reshape(kernel, (height, width, channels, -1))
+    return ops.reshape(ops.transpose(unfolded, (2, 0, 1, 3)), kernel.shape)
