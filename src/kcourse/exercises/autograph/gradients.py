@@ -154,14 +154,23 @@ _FUNCTIONS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
-def _two_sided(function: str, x: np.ndarray, step: float) -> np.ndarray:
+def _two_sided(function: str, x: np.ndarray, step: float, *, by_rows: bool = False) -> np.ndarray:
     f, result = _FUNCTIONS[function], np.zeros(x.shape)
-    for place in np.ndindex(*x.shape):
+    for place in np.ndindex(*x.shape[: 1 if by_rows else x.ndim]):
         above, below = x.copy(), x.copy()
         above[place] += step
         below[place] -= step
         result[place] = (f(above) - f(below)) / (2 * step)
     return result
+
+
+def _exact_gradient(function: str, x: np.ndarray) -> np.ndarray:
+    gradients = {
+        "sum of cubes": 3 * x**2,
+        "product of all entries": np.prod(x) / x,
+        "constant": np.zeros(x.shape),
+    }
+    return gradients[function]
 
 
 def _one_sided(function: str, x: np.ndarray, step: float) -> np.ndarray:
@@ -262,6 +271,43 @@ def gradient_check(function, x, gradient, step):
         NearMiss(
             code="""
 def gradient_check(function, x, gradient, step):
+    measured = np.zeros(x.shape)
+    for i in range(len(x)):
+        nudge = np.zeros(x.shape)
+        nudge[i] = step
+        measured[i] = (function(x + nudge) - function(x - nudge)) / (2 * step)
+    largest = max(np.abs(gradient).max(), np.abs(measured).max())
+    return tf.math.divide_no_nan(tf.reduce_max(tf.abs(gradient - measured)), largest)
+""",
+            because=(
+                "`x` may have any shape, and here `nudge[i]` is a whole row. Move one entry at a "
+                "time: `np.ndindex(*x.shape)` gives the place of each."
+            ),
+            like=lambda function, x, gradient, step: _relative(
+                gradient, _two_sided(function, x, step, by_rows=True)
+            ),
+        ),
+        NearMiss(
+            code="""
+def gradient_check(function, x, gradient, step):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    true = tape.gradient(y, x, unconnected_gradients="zero")
+    largest = tf.maximum(tf.reduce_max(tf.abs(gradient)), tf.reduce_max(tf.abs(true)))
+    return tf.math.divide_no_nan(tf.reduce_max(tf.abs(gradient - true)), largest)
+""",
+            because=(
+                "You compared with the tape's gradient. A check must not use what it checks: "
+                "measure by differences with the given step."
+            ),
+            like=lambda function, x, gradient, step: _relative(
+                gradient, _exact_gradient(function, x)
+            ),
+        ),
+        NearMiss(
+            code="""
+def gradient_check(function, x, gradient, step):
     measured = []
     for place in np.ndindex(*x.shape):
         nudge = np.zeros(x.shape)
@@ -333,9 +379,7 @@ def gradient_check(function, x, gradient, step):
         ) -> Case:
             """Yield a case whose claimed gradient has one entry changed by a share of itself."""
             x = rng.uniform(0.5, 2, size=shape) * rng.choice([-1, 1], size=shape)
-            gradient = 3 * x**2 if function == "sum of cubes" else np.prod(x) / x
-            if function == "constant":
-                gradient = np.zeros(shape)
+            gradient = _exact_gradient(function, x)
             largest = np.unravel_index(np.abs(gradient).argmax(), shape)
             gradient[largest] *= 1 + wrong_by
             if function == "constant":
@@ -810,6 +854,14 @@ def row_lengths(x):
         ),
         NearMiss(
             code="""
+def row_lengths(x):
+    return tf.constant(np.linalg.norm(x, axis=1))
+""",
+            because="The lengths are right and the gradient is None: the tape does not see NumPy.",
+            like=lambda x, upstream: {**_lengths(x, upstream), "gradient": None},
+        ),
+        NearMiss(
+            code="""
 @tf.custom_gradient
 def row_lengths(x):
     lengths = tf.norm(x, axis=1)
@@ -873,6 +925,11 @@ def row_lengths(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
             lengths = submission(x)
+            if isinstance(lengths, tuple | list):
+                raise TypeError(
+                    "row_lengths returned two things. A function that returns the lengths and a "
+                    "gradient needs @tf.custom_gradient above it."
+                )
             total = tf.reduce_sum(lengths * inputs["upstream"])
         return {"value": lengths, "gradient": tape.gradient(total, x)}
 
