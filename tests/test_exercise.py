@@ -104,6 +104,13 @@ def test_tensorflow_messages_are_freed_from_their_framing() -> None:
     assert text == "InvalidArgumentError: Incompatible shapes: [2] vs. [3]"
 
 
+def test_keras_messages_are_freed_from_their_framing() -> None:
+    message = (
+        "Exception encountered when calling Dense.call().\n\n\x1b[1mToo few axes.\x1b[0m\n\nAll:"
+    )
+    assert explain_error(ValueError(message), print) == "ValueError: Too few axes."
+
+
 def test_an_error_of_a_private_type_is_called_by_the_public_one() -> None:
     class _Unclosed(SyntaxError):
         pass

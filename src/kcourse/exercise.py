@@ -315,13 +315,16 @@ def assess(
 def explain_error(
     error: BaseException, submission: Any = None, *, filename: str | None = None
 ) -> str:
-    """Return the error's type, its message without TensorFlow's framing, and the learner's line.
+    """Return the error's type, its message without the library's framing, and the learner's line.
 
     The line is the innermost in the code of ``submission``, or in ``filename`` if that is given.
     """
     text = str(error.msg if isinstance(error, SyntaxError) else error)
     if traced := _IN_USER_CODE.match(text):
         text = traced["text"]
+    # Keras says first in which layer it happened, and prints what happened bold.
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    text = re.sub(r"\AException encountered when calling [^\n]*\s+", "", text)
     text = re.sub(r"\{\{.*?\}\}\s*", "", text)
     text = re.sub(r"\s*\[Op:\w+\](\s+name:\s*\S*)?", "", text)
     text = re.sub(r"\s*\[\[.*?\]\]", "", text).strip()
