@@ -186,12 +186,16 @@ def _two_branches(
     stay: Any = lambda x: x,
     risk: Any = _sigmoid,
     series_first: bool = False,
+    dense_first: bool = False,
     hidden: Any = _relu,
 ) -> dict[str, Any]:
     """Compute by NumPy what the two-branch model gives, or a variant of it."""
     left = hidden(table @ _waves(table.shape[1], units, start=0.1) + _waves(units, start=0.2))
-    pooled = pool(series, axis=1)
-    right = hidden(pooled @ _waves(series.shape[2], units, start=0.3) + _waves(units, start=0.4))
+    kernel, bias = _waves(series.shape[2], units, start=0.3), _waves(units, start=0.4)
+    if dense_first:
+        right = pool(hidden(series @ kernel + bias), axis=1)
+    else:
+        right = hidden(pool(series, axis=1) @ kernel + bias)
     both = np.concatenate([right, left] if series_first else [left, right], axis=1)
     heads = {
         "risk": risk(both @ _waves(2 * units, 1, start=0.5) + _waves(1, start=0.6)),
@@ -298,6 +302,44 @@ def two_branch_model(table_features, series_channels, units):
             because="The concatenation should begin with the branch of the table.",
             like=lambda table_features, series_channels, units, table, series: _two_branches(
                 table, series, units, series_first=True
+            ),
+        ),
+        NearMiss(
+            code="""
+def two_branch_model(table_features, series_channels, units):
+    table = keras.Input((table_features,), name="table")
+    series = keras.Input((None, series_channels), name="series")
+    left = keras.layers.Dense(units, activation="relu")(table)
+    right = keras.layers.Dense(units, activation="relu")(series)
+    right = keras.layers.GlobalAveragePooling1D()(right)
+    both = keras.layers.concatenate([left, right])
+    risk = keras.layers.Dense(1, activation="sigmoid", name="risk")(both)
+    stay = keras.layers.Dense(1, name="stay")(both)
+    return keras.Model([table, series], {"risk": risk, "stay": stay})
+""",
+            because=(
+                "The Dense layer was applied to every step, and the mean taken afterwards. Take "
+                "the mean over the steps first; because of the relu the order matters."
+            ),
+            like=lambda table_features, series_channels, units, table, series: _two_branches(
+                table, series, units, dense_first=True
+            ),
+        ),
+        NearMiss(
+            code="""
+def two_branch_model(table_features, series_channels, units):
+    table = keras.Input((table_features,), name="table")
+    series = keras.Input((None, series_channels), name="series")
+    left = keras.layers.Dense(units)(table)
+    right = keras.layers.Dense(units)(keras.layers.GlobalAveragePooling1D()(series))
+    both = keras.layers.concatenate([left, right])
+    risk = keras.layers.Dense(1, activation="sigmoid", name="risk")(both)
+    stay = keras.layers.Dense(1, name="stay")(both)
+    return keras.Model([table, series], {"risk": risk, "stay": stay})
+""",
+            because="The Dense layers of the branches have no relu.",
+            like=lambda table_features, series_channels, units, table, series: _two_branches(
+                table, series, units, hidden=lambda x: x
             ),
         ),
         NearMiss(
@@ -425,7 +467,12 @@ def two_branch_model(table_features, series_channels, units):
                 "The model should have four Dense layers: one for each branch, and two heads. "
                 f"The layers with weights have these kernels: {found}."
             )
-        super().judge(case, observation)
+        for head, output in wanted["outputs"].items():
+            if reason := self.differs(seen["outputs"][head], output):
+                raise Wrong(
+                    self._recognise(case, observation) or f"The output {head!r}: {reason}",
+                    expected=wanted["outputs"],
+                )
 
 
 def _similarity(
@@ -571,7 +618,7 @@ def similarity_model(vocabulary, width):
             return {"no model": type(model).__name__}
         shapes = [[int(n) for n in weight.shape] for weight in model.weights]
         seen = {"inputs": len(model.inputs), "weights": shapes}
-        if seen["inputs"] != 2:
+        if seen["inputs"] != 2 or shapes != [[vocabulary, width]]:
             return seen
         for weight in model.weights:
             wave = np.sin(0.5 + np.arange(np.prod(weight.shape), dtype="float32"))
@@ -977,6 +1024,7 @@ def residual_block(x, filters):
         # The order of model.layers follows the depth, so the projection may stand anywhere.
         layers = sorted(layers, key=lambda layer: -layer.weights[0].shape[0])
         seen["kernels"] = [[int(n) for n in layer.weights[0].shape] for layer in layers]
+        seen["weights"] = [len(layer.weights) for layer in layers]
         for number, layer in enumerate(layers):
             for i, weight in enumerate(layer.weights):
                 wave = np.arange(np.prod(weight.shape), dtype="float32")
@@ -1009,142 +1057,199 @@ def residual_block(x, filters):
         if seen["kernels"] != kernels:
             found = ", ".join(str(tuple(shape)) for shape in seen["kernels"]) or "none"
             listed = ", ".join(str(tuple(shape)) for shape in kernels)
-            shortcut = (
-                " x has as many channels as filters, so the shortcut should be x itself."
-                if x.shape[3] == filters
-                else ""
-            )
-            raise Wrong(f"The kernels have shapes {found}; expected {listed}.{shortcut}")
+            hint = ""
+            if len(seen["kernels"]) > len(kernels):
+                hint = " x has as many channels as filters, so the shortcut should be x itself."
+            elif len(seen["kernels"]) < len(kernels):
+                hint = " Each convolution needs a Conv2D object of its own."
+            raise Wrong(f"Kernels of these shapes were found: {found}; expected: {listed}.{hint}")
+        if any(count != 2 for count in seen["weights"]):
+            raise Wrong("Each Conv2D should have a kernel and a bias, as it has by default.")
         rest = {key: seen[key] for key in ("kernels", "output")}
         super().judge(case, Observation("returned", rest))
 
 
-_WIDTHS = {"wide": 5, "code": 2, "wide_again": 5, "reconstruction": 3}
+_WIDTHS = {"wide": 5, "code": 2, "mixed": 2, "wide_again": 5, "reconstruction": 3}
+_NAMES = list(_WIDTHS)
 
 
-def _parts(x: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the output of each layer of the model that ``CutOut`` observes, by NumPy."""
-    outputs = {"pixels": x}
-
-    def dense(name: str, start: float, value: np.ndarray) -> np.ndarray:
-        units = _WIDTHS[name]
-        kernel = _waves(value.shape[1], units, start=start)
-        outputs[name] = np.tanh(value @ kernel + _waves(units, start=start + 0.1))
-        return outputs[name]
-
-    wide = dense("wide", 0.0, x)
-    again = dense("wide_again", 2.0, dense("code", 1.0, wide))
-    outputs["sum"] = wide + again
-    dense("reconstruction", 3.0, outputs["sum"])
-    return outputs
+def _through(names: list[str], x: np.ndarray) -> np.ndarray:
+    """Return x after the named layers of the model that ``SplitAt`` observes, by NumPy."""
+    before = dict(zip(_NAMES, [3, *_WIDTHS.values()], strict=False))
+    for name in names:
+        number, shape = _NAMES.index(name), (before[name], _WIDTHS[name])
+        x = np.tanh(x @ _waves(*shape, start=number) + _waves(shape[1], start=number + 0.1))
+    return x
 
 
-def _cut(output: np.ndarray) -> dict[str, Any]:
-    return {"inputs": 1, "own weights": 0, "output": output}
+def _halves(
+    name: str, x: np.ndarray, code: np.ndarray, *, first_ends: int = 1, second_begins: int = 1
+) -> dict[str, Any]:
+    """Return what the two halves give; the numbers count from the named layer."""
+    place = _NAMES.index(name)
+    return {
+        "own weights": [0, 0],
+        "first": _through(_NAMES[: place + first_ends], x),
+        "second": _through(_NAMES[place + second_begins :], code),
+    }
 
 
 @register
-class ModelUpTo(Exercise):
-    """The part of a model from its input to a named layer."""
+class SplitAt(Exercise):
+    """A chain of layers, cut into two models."""
 
-    name = "model_up_to"
-    title = "Cut out a part of a model"
-    points = 2
+    name = "split_at"
+    title = "Cut an autoencoder in two"
+    points = 3
     see = "Cut a model out of a model"
     hints = (
-        "A model is what lies between its inputs and its outputs. Which tensor should be the "
-        "output of the new one?",
-        "`model.get_layer(name)` finds the layer; `.output` is the symbolic tensor behind it.",
-        "`return keras.Model(model.inputs, …)`: no layer is called again.",
+        "The first half needs no loop: `keras.Model(model.inputs, …)` with the tensor behind the "
+        "named layer, `model.get_layer(name).output`.",
+        "The second half needs an input of its own, with the shape of that tensor without the "
+        "batch axis: `keras.Input(first.output_shape[1:])`.",
+        "`[layer.name for layer in model.layers].index(name)` is the place of the layer. Call the "
+        "layers *behind* that place one after the other: `x = layer(x)`.",
     )
     why = (
-        "`keras.Model(inputs, outputs)` goes back from the outputs through the recorded calls "
-        "to the inputs. It makes no layers, so both models use the same weights. A name says what "
-        "you mean; an index changes with every layer that somebody adds."
+        "The first half reads the graph that is there. The second begins in the middle, so the "
+        "same layer objects are called once more, on a new input. No layer is made, and both "
+        "halves use the trained weights. A name says where to cut; an index would change with "
+        "every layer that somebody adds."
     )
     near_misses = (
         NearMiss(
             code="""
-def model_up_to(model, name):
-    return keras.Model(model.inputs, model.get_layer(name).input)
+def split_at(model, name):
+    first = keras.Model(model.inputs, model.get_layer(name).input)
+    code = x = keras.Input(model.get_layer(name).output.shape[1:])
+    place = [layer.name for layer in model.layers].index(name)
+    for layer in model.layers[place + 1 :]:
+        x = layer(x)
+    return first, keras.Model(code, x)
 """,
-            because="`.input` is the tensor in front of the layer; its `.output` is wanted.",
-            like=lambda x, name: _cut(
-                _parts(x)[{"code": "wide", "wide_again": "code", "wide": "pixels"}[name]]
+            because=(
+                "The first half ends in front of the named layer: `.input` is the tensor before "
+                "it. Take its `.output`."
             ),
+            like=lambda name, x, code: _halves(name, x, code, first_ends=0),
         ),
         NearMiss(
             code="""
-def model_up_to(model, name):
-    copy = keras.models.clone_model(model)
-    return keras.Model(copy.inputs, copy.get_layer(name).output)
+def split_at(model, name):
+    first = keras.Model(model.inputs, model.get_layer(name).output)
+    code = x = keras.Input(first.output_shape[1:])
+    place = [layer.name for layer in model.layers].index(name)
+    for layer in model.layers[place:]:
+        x = layer(x)
+    return first, keras.Model(code, x)
+""",
+            because=(
+                "The named layer stands in both halves. It belongs to the first one; the second "
+                "begins one layer later."
+            ),
+            like=lambda name, x, code: _halves(name, x, code, second_begins=0),
+        ),
+        NearMiss(
+            code="""
+def split_at(model, name):
+    first = keras.Model(model.inputs, model.get_layer(name).output)
+    code = x = keras.Input(first.output_shape[1:])
+    place = [layer.name for layer in model.layers].index(name)
+    for layer in model.layers[place + 1 :]:
+        x = type(layer).from_config(layer.get_config())(x)
+    return first, keras.Model(code, x)
+""",
+            because="Layers that are made from a configuration have new random weights.",
+            says="The second half has weights that are not those of the given model",
+        ),
+        NearMiss(
+            code="""
+def split_at(model, name):
+    model = keras.models.clone_model(model)
+    first = keras.Model(model.inputs, model.get_layer(name).output)
+    code = x = keras.Input(first.output_shape[1:])
+    place = [layer.name for layer in model.layers].index(name)
+    for layer in model.layers[place + 1 :]:
+        x = layer(x)
+    return first, keras.Model(code, x)
 """,
             because="A clone has new random weights.",
-            says="weights that are not those of the given model",
-        ),
-        NearMiss(
-            code="""
-def model_up_to(model, name):
-    return keras.Model(model.inputs, model.outputs)
-""",
-            because="This is the whole model again. Its output should be that of the named layer.",
-            like=lambda x, name: _cut(_parts(x)["reconstruction"]),
+            says="The first half has weights that are not those of the given model",
         ),
     )
     alternatives = (
         """
-def model_up_to(model, name):
-    layer = next(layer for layer in model.layers if layer.name == name)
-    return keras.Model(model.inputs[0], layer.output)
+def split_at(model, name):
+    names = [layer.name for layer in model.layers]
+    middle = model.get_layer(name).output
+    first = keras.Model(model.inputs[0], middle)
+    rest = keras.Sequential([keras.Input(middle.shape[1:])])
+    for layer in model.layers[names.index(name) + 1 :]:
+        rest.add(layer)
+    return [first, rest]
+""",
+        """
+def split_at(model, name):
+    middle = model.get_layer(name).output
+    return keras.Model(model.inputs, middle), keras.Model(middle, model.outputs[0])
 """,
     )
     rtol = 1e-4
     atol = 1e-5
 
     def cases(self, rng: np.random.Generator) -> Iterator[Case]:
-        yield Case({"x": _numbers(rng, 3, 3), "name": "code"})
-        yield Case({"x": _numbers(rng, 2, 3), "name": "wide_again"})
-        yield Case({"x": _numbers(rng, 1, 3), "name": "sum"}, "behind a shortcut")
-        yield Case({"x": _numbers(rng, 2, 3), "name": "wide"}, "the first layer")
+        for name, note in (
+            ("mixed", "this layer does not change the shape"),
+            ("code", "the bottleneck"),
+            ("wide_again", "one layer remains"),
+        ):
+            code = _numbers(rng, 2, _WIDTHS[name])
+            yield Case({"name": name, "x": _numbers(rng, 3, 3), "code": code}, note)
 
     @staticmethod
-    def observe(submission: Any, x: Any, name: str) -> Any:
+    def observe(submission: Any, name: str, x: Any, code: Any) -> Any:
         import keras
         import numpy as np
 
-        widths = {"wide": 5, "code": 2, "wide_again": 5, "reconstruction": 3}
-        dense = {
-            key: keras.layers.Dense(units, activation="tanh", name=key)
-            for key, units in widths.items()
-        }
-        pixels = keras.Input((3,), name="pixels")
-        wide = dense["wide"](pixels)
-        again = dense["wide_again"](dense["code"](wide))
-        total = keras.layers.Add(name="sum")([wide, again])
-        whole = keras.Model(pixels, dense["reconstruction"](total))
-        for number, layer in enumerate(dense.values()):
+        widths = {"wide": 5, "code": 2, "mixed": 2, "wide_again": 5, "reconstruction": 3}
+        inputs = keras.Input((3,), name="pixels")
+        tensor = inputs
+        for number, (key, units) in enumerate(widths.items()):
+            layer = keras.layers.Dense(units, activation="tanh", name=key)
+            tensor = layer(tensor)
             for i, weight in enumerate(layer.weights):
                 wave = np.arange(np.prod(weight.shape), dtype="float32")
                 weight.assign(np.sin(number + i / 10 + wave).reshape(weight.shape))
-        model = submission(whole, name)
-        if not isinstance(model, keras.Model):
-            return {"no model": type(model).__name__}
-        known = [id(weight) for weight in whole.weights]
-        return {
-            "inputs": len(model.inputs),
-            "own weights": sum(id(weight) not in known for weight in model.weights),
-            "output": keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(x))),
-        }
+        model = keras.Model(inputs, tensor)
+        known = [id(weight) for weight in model.weights]
+        result = submission(model, name)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            return {"no pair": type(result).__name__}
+        for half in result:
+            if not isinstance(half, keras.Model):
+                return {"no model": type(half).__name__}
+        own = [sum(id(weight) not in known for weight in half.weights) for half in result]
+        seen = {"own weights": own}
+        for key, half, value in zip(("first", "second"), result, (x, code), strict=True):
+            output = half(keras.ops.convert_to_tensor(value))
+            seen[key] = keras.ops.convert_to_numpy(output)
+        return seen
 
-    def expected(self, x: np.ndarray, name: str) -> Any:
-        return _cut(_parts(x)[name])
+    def expected(self, name: str, x: np.ndarray, code: np.ndarray) -> Any:
+        return _halves(name, x, code)
 
     def judge(self, case: Case, observation: Observation) -> None:
-        """Judge whether the weights are the model's own, then the output."""
-        seen = _require_model(observation)
-        if seen["own weights"]:
+        """Judge whether the weights are the model's own, then the outputs."""
+        if "no pair" in observation.value:
             raise Wrong(
-                "The result has weights that are not those of the given model, so it knows "
-                "nothing of what that model has learned. Copy and clone nothing."
+                "Return two models, the first half and the second half. What came back is of type "
+                f"{observation.value['no pair']}."
             )
+        seen = _require_model(observation)
+        for half, own in zip(("first", "second"), seen["own weights"], strict=True):
+            if own:
+                raise Wrong(
+                    f"The {half} half has weights that are not those of the given model, so it "
+                    "knows nothing of what that model has learned. Use its layers themselves."
+                )
         super().judge(case, observation)

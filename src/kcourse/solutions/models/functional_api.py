@@ -96,11 +96,17 @@ def trace_layers(size: int, channels: int, layers: list[dict]) -> list[list[int]
     return rows
 
 
-def model_up_to(model: keras.Model, name: str) -> keras.Model:
-    """Return the part of a functional model from its inputs to the layer with the given name.
+def split_at(model: keras.Model, name: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a functional model that is a chain of layers behind the layer with the given name.
 
-    Result: a model with the same inputs, whose output is the output of that layer. It uses the
+    Result: two models. The first goes from the model's input to the named layer, that layer
+    included; the second from the output of that layer to the output of the model. Both use the
     weights of the given model.
     """
-    # No layer is called: the new model reads the graph that is already there.
-    return keras.Model(model.inputs, model.get_layer(name).output)
+    first = keras.Model(model.inputs, model.get_layer(name).output)
+    code = x = keras.Input(first.output_shape[1:])
+    place = [layer.name for layer in model.layers].index(name)
+    # The layers themselves are called once more, so the trained weights come along.
+    for layer in model.layers[place + 1 :]:
+        x = layer(x)
+    return first, keras.Model(code, x)
