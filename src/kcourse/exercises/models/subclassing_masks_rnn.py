@@ -182,23 +182,21 @@ class WordAverage(keras.Model):
     atol = 1e-5
 
     def cases(self, rng: np.random.Generator) -> Iterator[Case]:
-        for batch, steps, classes in ((2, 5, 3), (1, 1, 4)):
-            vocabulary = int(rng.integers(20, 30))
-            width = int(rng.integers(5, 9))
-            ids = rng.integers(1, vocabulary, size=(batch, steps))
-            ids[0, 1:2] = 0
-            yield Case(
-                {
-                    "ids": ids,
-                    "vocabulary": vocabulary,
-                    "width": width,
-                    "classes": classes,
-                    "embeddings": _normal(rng, vocabulary, width),
-                    "kernel": _normal(rng, width, classes),
-                    "bias": _normal(rng, classes),
-                },
-                "word 0 is among them" if steps > 1 else "one sentence of one word",
-            )
+        vocabulary, width = int(rng.integers(20, 30)), int(rng.integers(5, 9))
+        ids = rng.integers(1, vocabulary, size=(2, 5))
+        ids[0, 1:3] = 0
+        yield Case(
+            {
+                "ids": ids,
+                "vocabulary": vocabulary,
+                "width": width,
+                "classes": 3,
+                "embeddings": _normal(rng, vocabulary, width),
+                "kernel": _normal(rng, width, 3),
+                "bias": _normal(rng, 3),
+            },
+            "word 0 is among them",
+        )
 
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
@@ -225,6 +223,8 @@ class WordAverage(keras.Model):
         try:
             config = model.get_config()
             seen["sizes"] = {name: config[name] for name in sizes if name in config}
+            if any(seen["sizes"][name] != sizes[name] for name in seen["sizes"]):
+                return seen  # the file would say the same
             with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 path = pathlib.Path(folder, "model.keras")
