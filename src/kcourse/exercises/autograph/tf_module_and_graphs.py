@@ -343,7 +343,7 @@ class LazyDense(tf.Module):
         )
         if isinstance(seen["in a graph"], str):
             raise Wrong(f"`tf.function(layer)` cannot be called: {seen['in a graph']}")
-        w, _ = sorted(seen["in a graph"], key=np.ndim, reverse=True)
+        w = max(seen["in a graph"], key=np.ndim)
         self._compare(seen["outputs"][3], batches[0] @ w, "the first call inside a tf.function")
 
     def _compare(self, got: Plain, want: np.ndarray, when: str) -> None:
@@ -483,26 +483,30 @@ class ExponentialAverage(tf.Module):
         """Feed two objects by turns, then let a third go on from the first one's variables."""
         import tensorflow as tf
 
+        def feed() -> Any:
+            values, others = inputs["values"], inputs["others"]
+            first, second, heir = (submission(inputs["decay"]) for _ in range(3))
+            results: list[list[Any]] = [[], []]
+            for turn, value in enumerate(values):
+                results[0].append(first.update(tf.constant(value)))
+                if turn < len(others):
+                    results[1].append(second.update(tf.constant(others[turn])))
+            heir.update(tf.constant(1.0))  # it may make its variables at the first call
+            for new, old in zip(heir.variables, first.variables, strict=True):
+                new.assign(old)
+            return {
+                "results": results,
+                "trainable": len(first.trainable_variables),
+                "alike": [module.update(tf.constant(2.0)) for module in (first, heir)],
+            }
+
         # Each object is traced once; for TensorFlow that looks like one function traced too often.
         level = tf.get_logger().level
         tf.get_logger().setLevel("ERROR")
-        values, others = inputs["values"], inputs["others"]
-        first, second, heir = (submission(inputs["decay"]) for _ in range(3))
-        results: list[list[Any]] = [[], []]
-        for turn, value in enumerate(values):
-            results[0].append(first.update(tf.constant(value)))
-            if turn < len(others):
-                results[1].append(second.update(tf.constant(others[turn])))
-        heir.update(tf.constant(1.0))  # it may make its variables at the first call
-        for new, old in zip(heir.variables, first.variables, strict=True):
-            new.assign(old)
-        alike = [module.update(tf.constant(2.0)) for module in (first, heir)]
-        tf.get_logger().setLevel(level)
-        return {
-            "results": results,
-            "trainable": len(first.trainable_variables),
-            "alike": alike,
-        }
+        try:
+            return feed()
+        finally:
+            tf.get_logger().setLevel(level)
 
     def expected(self, decay: float, values: list[float], others: list[float]) -> Any:
         def mean(seen: list[float]) -> float:
