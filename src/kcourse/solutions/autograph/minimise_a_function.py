@@ -1,13 +1,13 @@
 """Solutions of the lesson on minimising a function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 
 def descend(
-    f: Callable[[tf.Tensor], tf.Tensor], start: tf.Tensor, learning_rate: float, steps: int
+    f: "Callable[[tf.Tensor], tf.Tensor]", start: tf.Tensor, learning_rate: float, steps: int
 ) -> tf.Tensor:
     """Walk downhill from start by gradient descent and return every place on the way.
 
@@ -28,21 +28,27 @@ def descend(
 
 def minimize(
     optimizer: keras.optimizers.Optimizer,
-    loss: Callable[[], tf.Tensor],
-    variables: Sequence[tf.Variable],
+    loss: "Callable[[], tf.Tensor]",
+    variables: list[tf.Variable],
+    steps: int,
 ) -> tf.Tensor:
-    """Take one step of an optimizer towards a smaller loss, and return the loss before it.
+    """Take steps of an optimizer towards a smaller loss, and return the loss before each step.
 
-    loss: takes nothing and returns a scalar that depends on the variables.
+    loss: takes nothing and returns a scalar that depends on the variables, a list.
+    Result: shape (steps,).
     """
-    with tf.GradientTape() as tape:
-        value = loss()
-    optimizer.apply(tape.gradient(value, variables), variables)
-    return value
+    losses = []
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            value = loss()
+        # All gradients in one call: the optimizer counts calls as steps.
+        optimizer.apply(tape.gradient(value, variables), variables)
+        losses.append(value)
+    return tf.stack(losses)
 
 
 def descend_until_flat(
-    f: Callable[[tf.Variable], tf.Tensor],
+    f: "Callable[[tf.Variable], tf.Tensor]",
     x: tf.Variable,
     learning_rate: float,
     tolerance: float,
@@ -82,8 +88,8 @@ def clip_gradients(gradients: list[tf.Tensor | None], limit: float) -> list[tf.T
 
 
 def accumulate_gradients(
-    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    variables: Sequence[tf.Variable],
+    loss: "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]",
+    variables: list[tf.Variable],
     x: tf.Tensor,
     y: tf.Tensor,
     size: int,
