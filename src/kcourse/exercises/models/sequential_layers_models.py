@@ -136,6 +136,13 @@ def weight_shapes(stack, input_shape):
     def expected(self, stack: Any, input_shape: Any) -> Any:
         return _shapes(stack, input_shape)
 
+    def differs(self, got: Plain, expected: Plain) -> str | None:
+        """Say so if the weights came back instead of their shapes."""
+        items = got if isinstance(got, list) else []
+        if any(isinstance(item, np.ndarray) and item.ndim > 1 for item in items):
+            return "These are the weights themselves. Return the `shape` of each."
+        return super().differs(got, expected)
+
 
 def _count(
     kind: str,
@@ -465,6 +472,8 @@ def build_mlp(input_shape, widths, classes):
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
         """Read names and shapes, then write fixed weights and call the model on ``x``."""
+        import contextlib
+
         import keras
         import numpy as np
 
@@ -481,8 +490,10 @@ def build_mlp(input_shape, widths, classes):
             numbers = np.sin(1.3 * np.arange(int(np.prod(weight.shape))) + place)
             weight.assign(numbers.reshape(weight.shape))
         if model.weights:
-            output = model(keras.ops.convert_to_tensor(inputs["x"]))
-            seen["output"] = keras.ops.convert_to_numpy(output)
+            # A model for other inputs refuses x; the shapes of its weights say why.
+            with contextlib.suppress(ValueError):
+                output = model(keras.ops.convert_to_tensor(inputs["x"]))
+                seen["output"] = keras.ops.convert_to_numpy(output)
         return seen
 
     def expected(self, input_shape: Any, widths: Any, classes: Any, x: np.ndarray) -> Any:
@@ -851,6 +862,23 @@ class ExampleCounter(keras.layers.Layer):
 class ExampleCounter(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        self.seen = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name="seen"
+        )
+
+    def call(self, x, training=False):
+        if training:
+            self.seen = self.seen + keras.ops.shape(x)[0]
+        return x
+""",
+            because="An assignment to the attribute replaces the weight by a tensor.",
+            says="`seen` is no longer the weight",
+        ),
+        NearMiss(
+            code="""
+class ExampleCounter(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
         self.seen = self.add_weight(shape=(), initializer="zeros", name="seen")
 
     def call(self, x, training=False):
@@ -940,7 +968,8 @@ class ExampleCounter(keras.layers.Layer):
         return {
             "trainable": len(layer.trainable_weights),
             "non_trainable": len(layer.non_trainable_weights),
-            "dtype": str(getattr(layer.seen, "dtype", type(layer.seen).__name__)),
+            "is_weight": any(weight is layer.seen for weight in layer.weights),
+            "dtype": str(getattr(layer.seen, "dtype", "")),
             "without_data": without_data,
             "unchanged": bool(unchanged),
             "seen": counts,
@@ -964,6 +993,11 @@ class ExampleCounter(keras.layers.Layer):
                 "The layer has no weight: a plain number is not tracked, so it would be neither "
                 "saved nor counted on inside `fit`. Use `self.add_weight`."
             )
+        if not got["is_weight"]:
+            return (
+                "`seen` is no longer the weight: `self.seen = …` in `call` put another object in "
+                "its place. Change the weight itself, by `self.seen.assign_add(…)`."
+            )
         if got["dtype"] != expected["dtype"]:
             return f"The count has dtype {got['dtype']}, expected int32."
         if not got["unchanged"]:
@@ -980,8 +1014,8 @@ class ExampleCounter(keras.layers.Layer):
 
 def _counter(counts: list[int]) -> dict[str, Plain]:
     """Return what ``observe`` sees of a layer that counted so."""
-    state = {"trainable": 0, "non_trainable": 1, "dtype": "int32", "without_data": ""}
-    return {**state, "unchanged": True, "seen": counts}
+    state = {"trainable": 0, "non_trainable": 1, "is_weight": True, "dtype": "int32"}
+    return {**state, "without_data": "", "unchanged": True, "seen": counts}
 
 
 @register
@@ -1092,7 +1126,6 @@ def copy_matching_weights(source, target):
             ["drop", 0],
             ["middle", second],
             ["top", second],
-            ["extra", second],
             ["head", third],
         ]
         target: list[list[Any]] = [
@@ -1119,10 +1152,14 @@ def copy_matching_weights(source, target):
         import numpy as np
 
         def made(description: Any, first: float) -> Any:
-            model = keras.Sequential([keras.Input((4,))])
+            stack: list[Any] = []
+            width = 4
             for name, units in description:
                 kind, size = (keras.layers.Dense, units) if units else (keras.layers.Dropout, 0.5)
-                model.add(kind(size, name=name))
+                stack.append(kind(size, name=name))
+                stack[-1].build((None, width))
+                width = units or width
+            model = keras.Sequential(stack)
             for place, weight in enumerate(model.weights):
                 numbers = np.sin(first + place + np.arange(int(np.prod(weight.shape))))
                 weight.assign(numbers.reshape(weight.shape))

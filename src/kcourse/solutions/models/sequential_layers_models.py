@@ -1,12 +1,10 @@
 """Solutions of the lesson on Sequential, layers and when weights exist."""
 
-from typing import Any
-
 import keras
 from keras import layers
 
 
-def weight_shapes(stack: list[Any], input_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+def weight_shapes(stack: list[keras.Layer], input_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Return the shapes of all weights of a pipe of layers, in the order of the layers.
 
     stack: list of layers without weights so far. input_shape: shape of one example, without the
@@ -47,7 +45,7 @@ def count_parameters(
     return gates * (inputs + units + biases) * units
 
 
-def build_mlp(input_shape: tuple[int, ...], widths: list[int], classes: int) -> Any:
+def build_mlp(input_shape: tuple[int, ...], widths: list[int], classes: int) -> keras.Model:
     """Return a Sequential model: flatten, hidden_1, hidden_2, … with relu, logits.
 
     input_shape: shape of one example, without the batch axis. widths: units of each hidden layer,
@@ -61,7 +59,7 @@ def build_mlp(input_shape: tuple[int, ...], widths: list[int], classes: int) -> 
     return keras.Sequential(stack)
 
 
-def dense_with_penalty(units: int, bias: float, strength: float) -> Any:
+def dense_with_penalty(units: int, bias: float, strength: float) -> keras.Layer:
     """Return a Dense layer with relu, He's normal start, a constant bias and an L2 penalty.
 
     units: int. bias: float, what every bias starts with. strength: float, at least 0; the penalty
@@ -83,21 +81,21 @@ class ExampleCounter(keras.layers.Layer):
     x: tensor, shape (batch, features). seen: int32, shape (), not trainable, 0 at the start.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         # int32 counts exactly; float32, the default, stops at 2**24.
         self.seen = self.add_weight(
             shape=(), initializer="zeros", dtype="int32", trainable=False, name="seen"
         )
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         if training:
             # Not x.shape[0], which may be None inside fit.
             self.seen.assign_add(keras.ops.shape(x)[0])
         return x
 
 
-def copy_matching_weights(source: Any, target: Any) -> list[str]:
+def copy_matching_weights(source: keras.Model, target: keras.Model) -> list[str]:
     """Copy each layer's weights from source to target where the name and all shapes agree.
 
     source, target: models whose weights exist. Result: names of the layers copied, in the order
