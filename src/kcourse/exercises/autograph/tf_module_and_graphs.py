@@ -105,10 +105,8 @@ def parameter_counts(module):
     alternatives = (
         """
 def parameter_counts(module):
-    sizes = {True: 0, False: 0}
-    for variable in module.variables:
-        sizes[variable.trainable] += int(tf.size(variable))
-    return sizes[True], sizes[False]
+    kinds = module.trainable_variables, module.non_trainable_variables
+    return tuple(sum(int(tf.size(v)) for v in variables) for variables in kinds)
 """,
     )
 
@@ -274,6 +272,7 @@ class LazyDense(tf.Module):
         import tensorflow as tf
 
         units, (first, second) = inputs["units"], map(tf.constant, inputs["batches"])
+        tf.random.set_seed(7)  # the same answer begins with the same weights
         layer = submission(units, name="scores")
         seen: dict[str, Any] = {"variables before": len(layer.variables)}
         outputs = [layer(first)]
@@ -475,8 +474,7 @@ class ExponentialAverage(tf.Module):
             return [round(float(v), 2) for v in rng.normal(rng.uniform(3, 6), 2, size=size)]
 
         decay = round(float(rng.uniform(0.6, 0.95)), 2)
-        yield Case({"decay": decay, "values": numbers(4), "others": numbers(2)})
-        yield Case({"decay": 0.5, "values": numbers(6), "others": numbers(3)}, "quick forgetting")
+        yield Case({"decay": decay, "values": numbers(5), "others": numbers(2)})
 
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
@@ -706,7 +704,8 @@ def trainable_weights(module):
 
     def judge(self, case: Case, observation: Observation) -> None:
         """Raise ``Wrong`` with the numbers of weights missing and too many."""
-        got, want = Counter(observation.value), Counter(self.expected(**case.inputs))
+        got: Counter[float] = Counter(observation.value)
+        want: Counter[float] = Counter(self.expected(**case.inputs))
         if got == want:
             return
         reason = self._recognise(case, observation) or (
@@ -798,8 +797,8 @@ def save_classifier(module, folder):
         )
 
     @staticmethod
-    def observe(submission: Any, folder: Any, **inputs: Any) -> Any:
-        """Have a classifier saved."""
+    def observe(submission: Any, **inputs: Any) -> Any:
+        """Have a classifier saved in the folder that comes with the inputs."""
         import tensorflow as tf
 
         class Classifier(tf.Module):
@@ -811,7 +810,7 @@ def save_classifier(module, folder):
             def __call__(self, x: Any) -> Any:
                 return x @ self.w + self.b
 
-        submission(Classifier(), str(folder))
+        submission(Classifier(), str(inputs["folder"]))
 
     @staticmethod
     def inspect(folder: Any, returned: Any, **inputs: Any) -> Any:
@@ -819,7 +818,7 @@ def save_classifier(module, folder):
         import tensorflow as tf
 
         loaded = tf.saved_model.load(str(folder))
-        seen = {"signatures": sorted(loaded.signatures), "answers": []}
+        seen: dict[str, Any] = {"signatures": sorted(loaded.signatures), "answers": []}
         if seen["signatures"] != ["serving_default"]:
             return seen
         serve = loaded.signatures["serving_default"]
@@ -993,7 +992,7 @@ def ops_by_scope(concrete, depth):
 
     def expected(self, ops: list[str], depth: int) -> Any:
         def scope(name: str) -> str:
-            parts = []
+            parts: list[str] = []
             for part in name.split("/")[:-1]:
                 if len(parts) < depth:
                     parts.append(part)

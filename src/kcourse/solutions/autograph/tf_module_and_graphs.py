@@ -12,9 +12,13 @@ def parameter_counts(module: tf.Module) -> tuple[int, int]:
     module: a tf.Module; it may hold modules, in lists and dictionaries as well.
     Result: two ints. A variable that is held in two places counts once.
     """
-    # Both lists already descend into submodules and hold every variable once.
-    trainable = sum(v.shape.num_elements() for v in module.trainable_variables)
-    fixed = sum(v.shape.num_elements() for v in module.non_trainable_variables)
+    trainable, fixed = 0, 0
+    # The list already descends into submodules and holds every variable once.
+    for variable in module.variables:
+        if variable.trainable:
+            trainable += variable.shape.num_elements()
+        else:
+            fixed += variable.shape.num_elements()
     return trainable, fixed
 
 
@@ -65,7 +69,7 @@ class ExponentialAverage(tf.Module):
         return self.total / self.weight
 
 
-def trainable_weights(module: tf.Module) -> list:
+def trainable_weights(module: tf.Module) -> list[tf.Variable]:
     """Return all that can be trained in a module that holds Keras layers too, each weight once.
 
     module: a tf.Module. It and its submodules hold built Keras layers as attributes, or in
@@ -112,7 +116,7 @@ def ops_by_scope(concrete: "tf.types.experimental.ConcreteFunction", depth: int)
     parts are kept. An operation whose name has no "/" has the scope "".
     Result: a dictionary from scope to number of operations, for the scopes that occur.
     """
-    counts = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for operation in concrete.graph.get_operations():
         # The last part is the operation's own name and is no scope, however deep it stands.
         scope = operation.name.split("/")[:-1]
