@@ -241,22 +241,23 @@ def elu_by_hand(x, alpha):
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 values = submission(x, alpha)
-            slopes = tape.gradient(values, x)
+            slopes = tape.gradient(values, x) if tf.is_tensor(values) else None
         elif backend == "jax":
             import jax
 
             values = submission(x, alpha)
-            slopes = jax.grad(lambda t: submission(t, alpha).sum())(x)
+            slopes = None
+            if isinstance(values, jax.Array):
+                slopes = jax.grad(lambda t: submission(t, alpha).sum())(x)
         else:
             x.requires_grad_(True)
             values = submission(x, alpha)
-            values.sum().backward()
+            if getattr(values, "requires_grad", False):
+                values.sum().backward()
             slopes = x.grad
-        if slopes is None:
-            return {"values": keras.ops.convert_to_numpy(values), "slopes": None}
         return {
-            "values": keras.ops.convert_to_numpy(values),
-            "slopes": keras.ops.convert_to_numpy(slopes),
+            "values": None if values is None else keras.ops.convert_to_numpy(values),
+            "slopes": None if slopes is None else keras.ops.convert_to_numpy(slopes),
         }
 
     def judge(self, case: Case, observation: Observation) -> None:
@@ -442,7 +443,7 @@ class ChannelScale(keras.layers.Layer):
         expected = inputs * scale + shift
         if reason := difference(seen["after setting"], expected):
             raise Wrong(
-                f"With scale {scale} and shift {shift} as its weights, in this order, the layer "
+                f"With scale {scale.round(2)} and shift {shift.round(2)} as its weights, in this order, the layer "
                 "gives something else than inputs · scale + shift. " + reason,
                 expected=expected,
             )
@@ -591,7 +592,8 @@ class GatedLinear(keras.layers.Layer):
             known = {submission.__name__: submission}
             copy = keras.saving.deserialize_keras_object(json.loads(text), custom_objects=known)
         except Exception as error:
-            seen["problem"] = str(error).split("Exception encountered: ")[-1].splitlines()[0]
+            text = str(error).split("Exception encountered: ")[-1].strip()
+            seen["problem"] = text.splitlines()[0]
             return seen
         copy(data)
         copy.set_weights(weights)
@@ -735,6 +737,18 @@ class InvertedDropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training:
             return inputs
+        kept = keras.random.uniform((inputs.shape[0], 1), seed=self.seed_generator) >= self.rate
+        return ops.where(kept, inputs / (1 - self.rate), 0.0)
+""",
+            because="One number for each row drops whole rows.",
+            says="draw one number for each element",
+        ),
+        NearMiss(
+            code=_INIT
+            + """
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
         kept = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) >= self.rate
         return ops.where(kept, inputs / self.rate, 0.0)
 """,
@@ -812,6 +826,11 @@ class InvertedDropout(keras.layers.Layer):
                 )
             raise Wrong(
                 f"In training an element must be 0 or the input divided by 1 - rate, {1 - rate:g}."
+            )
+        if rate and ((kept == kept[:1]).all() or (kept == kept[..., :1]).all()):
+            raise Wrong(
+                "Elements are dropped together, along a whole axis: draw one number for each "
+                "element, so as many as the input has."
             )
         share, spread = 1 - kept.mean(), np.sqrt(rate * (1 - rate) / inputs.size)
         if abs(share - rate) > 6 * spread:
