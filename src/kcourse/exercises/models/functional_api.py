@@ -133,13 +133,13 @@ def average_of(members):
         yield case(1, 3, 1, "an ensemble of one member is that member")
 
     @staticmethod
-    def observe(submission: Any, kernels: Any, biases: Any, x: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         import keras
 
         members = []
-        for kernel, bias in zip(kernels, biases, strict=True):
-            inputs = keras.Input((len(kernel),))
-            member = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
+        for kernel, bias in zip(inputs["kernels"], inputs["biases"], strict=True):
+            features = keras.Input((len(kernel),))
+            member = keras.Model(features, keras.layers.Dense(1, activation="sigmoid")(features))
             member.set_weights([kernel[:, None], bias[None]])
             members.append(member)
         model = submission(members)
@@ -151,7 +151,7 @@ def average_of(members):
         return {
             "inputs": 1,
             "own weights": sum(id(weight) not in known for weight in model.weights),
-            "output": keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(x))),
+            "output": keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(inputs["x"]))),
         }
 
     def expected(self, kernels: np.ndarray, biases: np.ndarray, x: np.ndarray) -> Any:
@@ -394,23 +394,17 @@ def two_branch_model(table_features, series_channels, units):
         yield case(2, 1, 7, 4, 3)
 
     @staticmethod
-    def observe(
-        submission: Any,
-        table_features: int,
-        series_channels: int,
-        units: int,
-        table: Any,
-        series: Any,
-    ) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         import keras
         import numpy as np
 
-        model = submission(table_features, series_channels, units)
+        features, channels = inputs["table_features"], inputs["series_channels"]
+        model = submission(features, channels, inputs["units"])
         if not isinstance(model, keras.Model):
             return {"no model": type(model).__name__}
-        seen = {"inputs": sorted(tensor.name for tensor in model.inputs), "kernels": {}}
-        if seen["inputs"] != ["series", "table"]:
-            return seen
+        names, kernels = sorted(tensor.name for tensor in model.inputs), {}
+        if names != ["series", "table"]:
+            return {"inputs": names}
         starts = {"table": 0.1, "series": 0.3, "risk": 0.5, "stay": 0.7}
         for layer in model.layers:
             if not layer.weights:
@@ -418,19 +412,19 @@ def two_branch_model(table_features, series_channels, units):
             role = layer.name
             if role not in ("risk", "stay"):  # a branch: its kernel says which
                 rows = layer.weights[0].shape[0]
-                role = {table_features: "table", series_channels: "series"}.get(rows, role)
-            if role in seen["kernels"] or len(layer.weights) != 2:
+                role = {features: "table", channels: "series"}.get(rows, role)
+            if role in kernels or len(layer.weights) != 2:
                 role = f"{role} (again)"
-            seen["kernels"][role] = [int(n) for n in layer.weights[0].shape]
+            kernels[role] = [int(n) for n in layer.weights[0].shape]
             for i, weight in enumerate(layer.weights):
                 wave = np.arange(np.prod(weight.shape), dtype="float32")
                 wave = np.sin(starts.get(role, 0.9) + i / 10 + wave)
                 weight.assign(wave.reshape(weight.shape))
-        data = {"table": table, "series": series}
-        result = model({key: keras.ops.convert_to_tensor(item) for key, item in data.items()})
+        result = model({name: keras.ops.convert_to_tensor(inputs[name]) for name in names})
         if isinstance(result, dict):
             result = {key: keras.ops.convert_to_numpy(item) for key, item in result.items()}
-        return {**seen, "outputs": result if isinstance(result, dict) else None}
+        outputs = result if isinstance(result, dict) else None
+        return {"inputs": names, "kernels": kernels, "outputs": outputs}
 
     def expected(
         self,
@@ -609,21 +603,21 @@ def similarity_model(vocabulary, width):
         yield case(5, 2, 1, 2, 3)
 
     @staticmethod
-    def observe(submission: Any, vocabulary: int, width: int, left: Any, right: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         import keras
         import numpy as np
 
-        model = submission(vocabulary, width)
+        model = submission(inputs["vocabulary"], inputs["width"])
         if not isinstance(model, keras.Model):
             return {"no model": type(model).__name__}
         shapes = [[int(n) for n in weight.shape] for weight in model.weights]
         seen = {"inputs": len(model.inputs), "weights": shapes}
-        if seen["inputs"] != 2 or shapes != [[vocabulary, width]]:
+        if seen["inputs"] != 2 or shapes != [[inputs["vocabulary"], inputs["width"]]]:
             return seen
         for weight in model.weights:
             wave = np.sin(0.5 + np.arange(np.prod(weight.shape), dtype="float32"))
             weight.assign(wave.reshape(weight.shape))
-        result = model([keras.ops.convert_to_tensor(left), keras.ops.convert_to_tensor(right)])
+        result = model([keras.ops.convert_to_tensor(inputs[name]) for name in ("left", "right")])
         return {**seen, "output": keras.ops.convert_to_numpy(result)}
 
     def expected(self, vocabulary: int, width: int, left: np.ndarray, right: np.ndarray) -> Any:
@@ -872,8 +866,8 @@ def trace_layers(size, channels, layers):
         yield case("a chain drawn at random", int(rng.integers(120, 200)), *mixed)
 
     @staticmethod
-    def observe(submission: Any, size: int, channels: int, layers: Any) -> Any:
-        return submission(size, channels, layers)
+    def observe(submission: Any, **inputs: Any) -> Any:
+        return submission(*inputs.values())
 
     def expected(self, size: int, channels: int, layers: list[dict[str, Any]]) -> Any:
         return _traced(size, channels, layers)
@@ -1010,16 +1004,16 @@ def residual_block(x, filters):
         yield Case({"x": _numbers(rng, 1, 3, 3, 2), "filters": 4}, "2 channels, 4 filters")
 
     @staticmethod
-    def observe(submission: Any, x: Any, filters: int) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         import keras
         import numpy as np
 
-        inputs = keras.Input(x.shape[1:])
-        result = submission(inputs, filters)
+        image = keras.Input(inputs["x"].shape[1:])
+        result = submission(image, inputs["filters"])
         if not isinstance(result, keras.KerasTensor):
             return {"no tensor": type(result).__name__}
         seen = {"shape": list(result.shape[1:])}
-        model = keras.Model(inputs, result)
+        model = keras.Model(image, result)
         layers = [layer for layer in model.layers if layer.weights]
         # The order of model.layers follows the depth, so the projection may stand anywhere.
         layers = sorted(layers, key=lambda layer: -layer.weights[0].shape[0])
@@ -1029,7 +1023,7 @@ def residual_block(x, filters):
             for i, weight in enumerate(layer.weights):
                 wave = np.arange(np.prod(weight.shape), dtype="float32")
                 weight.assign(np.sin(number + i / 10 + wave).reshape(weight.shape))
-        output = model(keras.ops.convert_to_tensor(x))
+        output = model(keras.ops.convert_to_tensor(inputs["x"]))
         return {**seen, "output": keras.ops.convert_to_numpy(output)}
 
     def expected(self, x: np.ndarray, filters: int) -> Any:
@@ -1207,22 +1201,21 @@ def split_at(model, name):
             yield Case({"name": name, "x": _numbers(rng, 3, 3), "code": code}, note)
 
     @staticmethod
-    def observe(submission: Any, name: str, x: Any, code: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         import keras
         import numpy as np
 
         widths = {"wide": 5, "code": 2, "mixed": 2, "wide_again": 5, "reconstruction": 3}
-        inputs = keras.Input((3,), name="pixels")
-        tensor = inputs
+        pixels = tensor = keras.Input((3,), name="pixels")
         for number, (key, units) in enumerate(widths.items()):
             layer = keras.layers.Dense(units, activation="tanh", name=key)
             tensor = layer(tensor)
             for i, weight in enumerate(layer.weights):
                 wave = np.arange(np.prod(weight.shape), dtype="float32")
                 weight.assign(np.sin(number + i / 10 + wave).reshape(weight.shape))
-        model = keras.Model(inputs, tensor)
+        model = keras.Model(pixels, tensor)
         known = [id(weight) for weight in model.weights]
-        result = submission(model, name)
+        result = submission(model, inputs["name"])
         if not isinstance(result, tuple | list) or len(result) != 2:
             return {"no pair": type(result).__name__}
         for half in result:
@@ -1230,8 +1223,8 @@ def split_at(model, name):
                 return {"no model": type(half).__name__}
         own = [sum(id(weight) not in known for weight in half.weights) for half in result]
         seen = {"own weights": own}
-        for key, half, value in zip(("first", "second"), result, (x, code), strict=True):
-            output = half(keras.ops.convert_to_tensor(value))
+        for key, half, given in zip(("first", "second"), result, ("x", "code"), strict=True):
+            output = half(keras.ops.convert_to_tensor(inputs[given]))
             seen[key] = keras.ops.convert_to_numpy(output)
         return seen
 

@@ -67,7 +67,11 @@ def residual_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return keras.layers.Activation("relu")(keras.layers.add([shortcut, y]))
 
 
-def trace_layers(size: int, channels: int, layers: list[dict]) -> list[list[int]]:
+def trace_layers(
+    size: int,
+    channels: int,
+    layers: list[dict],  # type: ignore[type-arg]
+) -> list[list[int]]:
     """Return [size, channels, parameters] behind each layer, for square images.
 
     size, channels: of the image that the first layer gets.
