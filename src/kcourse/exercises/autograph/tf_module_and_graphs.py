@@ -697,13 +697,20 @@ def trainable_weights(module):
             return module
 
         found = submission(build(inputs["module"]))
-        return sorted(float(np.mean(keras.ops.convert_to_numpy(weight))) for weight in found)
+        if not isinstance(found, list | tuple):
+            return f"Your function returned an object of type {type(found).__name__}, not a list."
+        for weight in found:
+            if not isinstance(weight, tf.Variable | keras.Variable):
+                return f"The list holds a {type(weight).__name__}, which is no variable."
+        return sorted(float(np.mean(weight.numpy())) for weight in found)
 
     def expected(self, module: Mapping[str, Any]) -> Any:
         return _numbers_in(module)
 
     def judge(self, case: Case, observation: Observation) -> None:
         """Raise ``Wrong`` with the numbers of weights missing and too many."""
+        if isinstance(observation.value, str):
+            raise Wrong(observation.value)
         got: Counter[float] = Counter(observation.value)
         want: Counter[float] = Counter(self.expected(**case.inputs))
         if got == want:
@@ -817,6 +824,8 @@ def save_classifier(module, folder):
         """Load what was saved and call its signature, before and after w changes its sign."""
         import tensorflow as tf
 
+        if not (folder / "saved_model.pb").exists():
+            return {"signatures": None}
         loaded = tf.saved_model.load(str(folder))
         seen: dict[str, Any] = {"signatures": sorted(loaded.signatures), "answers": []}
         if seen["signatures"] != ["serving_default"]:
@@ -846,6 +855,11 @@ def save_classifier(module, folder):
     def judge(self, case: Case, observation: Observation) -> None:
         """Raise ``Wrong`` unless the signature has the names, shapes and answers wanted."""
         seen, want = observation.value, self.expected(**case.inputs)
+        if seen["signatures"] is None:
+            raise Wrong(
+                "There is no SavedModel in the folder. `tf.saved_model.save(module, folder, …)` "
+                "writes one."
+            )
         if not seen["signatures"]:
             raise Wrong(
                 "What you saved has no signature, so nobody can call it. Pass `signatures=` to "
