@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from rich.markdown import Markdown
 from rich.syntax import Syntax
 
 from kcourse import __version__, cards, exercises, journal, lessons
+from kcourse.backends import BACKENDS
 from kcourse.errors import KcourseError
 from kcourse.notebook import next_hints, standing
 from kcourse.solutions import source_of
@@ -116,6 +118,20 @@ def _sandbox() -> str:
     return ", ".join(canaries.prove(Limits(sandbox="best-effort"), None).shown())
 
 
+def _backends() -> str:
+    """Return the backends of Keras that are installed, and which one it would use now."""
+    import keras
+
+    found = [f"{name} {metadata.version(name)}" for name in BACKENDS if find_spec(name)]
+    return f"{', '.join(found)}; Keras uses {keras.config.backend()}"
+
+
+def _graphviz() -> str:
+    import pygraphviz
+
+    return f"pygraphviz {pygraphviz.__version__}"
+
+
 def _data() -> str:
     from sklearn.datasets import load_digits, load_sample_image
 
@@ -131,6 +147,8 @@ _LOOKS: dict[str, Callable[[], str]] = {
     "kernel python3": _kernel,
     "warm kernel": _warm_kernel,
     "devices": _devices,
+    "backends": _backends,
+    "pictures of models": _graphviz,
     "lessons": lambda: f"{len(lessons.all_lessons())} in {lessons.root()}",
     "exercises": lambda: str(len(_names())),
     "offline data": _data,
