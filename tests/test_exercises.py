@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import signal
 from collections.abc import Iterator
@@ -16,7 +17,15 @@ from mutants import mutants
 
 from kcourse import exercises, lessons
 from kcourse.comparing import difference
-from kcourse.exercise import Exercise, Verdict, assess, method_source, observe_here
+from kcourse.exercise import (
+    Case,
+    Exercise,
+    Observation,
+    Verdict,
+    assess,
+    method_source,
+    observe_here,
+)
 from kcourse.notebook import check_answer
 from kcourse.solutions import source_of
 
@@ -164,16 +173,22 @@ def behaves_differently(exercise: Exercise, mutant: str) -> bool:
         changed = submission_from(exercise, mutant)
     except Exception:
         return True
-    original = submission_from(exercise, source_of(exercise))
     for seed in MUTANT_BEHAVIOUR_SEEDS:
-        for case in exercise.cases(np.random.default_rng(seed)):
-            want = observe_here(exercise, original, case)
+        for case, want in observed(exercise, seed):
             got = observe_here(exercise, changed, case)
             if (got.status, got.error) != (want.status, want.error):
                 return True
             if difference(got.value, want.value):
                 return True
     return False
+
+
+@functools.cache
+def observed(exercise: Exercise, seed: int) -> list[tuple[Case, Observation]]:
+    """Return the cases of one run, each with what the solution gives."""
+    original = submission_from(exercise, source_of(exercise))
+    cases = exercise.cases(np.random.default_rng(seed))
+    return [(case, observe_here(exercise, original, case)) for case in cases]
 
 
 def is_accepted(exercise: Exercise, mutant: str) -> bool:
