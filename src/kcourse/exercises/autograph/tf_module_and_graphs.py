@@ -258,13 +258,11 @@ class LazyDense(tf.Module):
     atol = 1e-4
 
     def cases(self, rng: np.random.Generator) -> Iterator[Case]:
-        def case(features: int, units: int, rows: tuple[int, int], note: str = "") -> Case:
-            batches = [rng.normal(size=(n, features)).astype(np.float32) for n in rows]
-            return Case({"units": units, "batches": batches}, note)
-
         features, units = (int(n) for n in rng.permutation([3, 4, 5])[:2])
-        yield case(features, units, (4, 2))
-        yield case(1 + features, 2, (1, 3), "two units, a batch of one row first")
+        # Never as many rows as features: these two axes must not be taken for each other.
+        sizes = (features + 1, 1)
+        batches = [rng.normal(size=(rows, features)).astype(np.float32) for rows in sizes]
+        yield Case({"units": units, "batches": batches})
 
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
