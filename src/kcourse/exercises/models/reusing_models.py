@@ -133,8 +133,9 @@ def scale_feature_maps(maps):
     )
 
     @staticmethod
-    def observe(submission: Any, maps: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         """Call the answer with a tensor of the backend and return an array."""
+        maps = inputs["maps"]
         import keras
 
         scaled = submission(keras.ops.convert_to_tensor(maps))
@@ -236,8 +237,15 @@ def named_feature_extractor(model, names):
     )
 
     @staticmethod
-    def observe(submission: Any, x: Any, first: Any, second: Any, third: Any, names: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         """Build a model with a branch, cut it, and run what came back."""
+        x, first, second, third, names = (
+            inputs["x"],
+            inputs["first"],
+            inputs["second"],
+            inputs["third"],
+            inputs["names"],
+        )
         import warnings
 
         import keras
@@ -440,8 +448,14 @@ def freeze_all_but_head(model, learning_rate):
     )
 
     @staticmethod
-    def observe(submission: Any, kind: Any, frozen_before: Any, x: Any, learning_rate: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         """Give the answer a model that remembers what was trainable when it was compiled."""
+        kind, frozen_before, x, learning_rate = (
+            inputs["kind"],
+            inputs["frozen_before"],
+            inputs["x"],
+            inputs["learning_rate"],
+        )
         import keras
 
         def trainable(model: Any) -> list[str]:
@@ -653,8 +667,14 @@ def new_head_on_frozen(backbone, classes):
     atol = 1e-5
 
     @staticmethod
-    def observe(submission: Any, classes: Any, images: Any, backbone: Any, kernel: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         """Give the answer a backbone with BatchNormalization, and its head known weights."""
+        classes, images, backbone, kernel = (
+            inputs["classes"],
+            inputs["images"],
+            inputs["backbone"],
+            inputs["kernel"],
+        )
         import keras
 
         def array(tensor: Any) -> Any:
@@ -842,8 +862,9 @@ def copy_weights_by_name(source, target):
     )
 
     @staticmethod
-    def observe(submission: Any, source: Any, target: Any, seed: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         """Build two models of the given layers and compare their weights before and after."""
+        source, target, seed = (inputs["source"], inputs["target"], inputs["seed"])
         import keras
         import numpy as np
 
@@ -899,7 +920,8 @@ def copy_weights_by_name(source, target):
         return [name for name in new if new[name] and new[name] == old.get(name)]
 
     def _sizes(self, layers: list[Any]) -> dict[str, tuple[int, ...]]:
-        sizes, width = {}, 3
+        sizes: dict[str, tuple[int, ...]] = {}
+        width = 3
         for name, units in layers:
             if isinstance(units, int):
                 sizes[name], width = (width, units), units
@@ -1067,8 +1089,14 @@ def cross_validated_scores(build, features, labels, folds, epochs):
     )
 
     @staticmethod
-    def observe(submission: Any, features: Any, labels: Any, folds: Any, epochs: Any) -> Any:
+    def observe(submission: Any, **inputs: Any) -> Any:
         """Give the answer a stand-in for Keras models that learns at once and keeps a record."""
+        features, labels, folds, epochs = (
+            inputs["features"],
+            inputs["labels"],
+            inputs["folds"],
+            inputs["epochs"],
+        )
         import numpy as np
 
         record: list[dict[str, Any]] = []
@@ -1077,7 +1105,9 @@ def cross_validated_scores(build, features, labels, folds, epochs):
             """Behaves like a compiled Keras classifier; fitting again goes on learning."""
 
             def __init__(self) -> None:
-                self.fits, self.x, self.y = 0, [], []
+                self.fits = 0
+                self.x: list[Any] = []
+                self.y: list[Any] = []
 
             def fit(self, x: Any, y: Any, epochs: int = 1, **_: Any) -> None:
                 self.fits += 1

@@ -1,11 +1,14 @@
 """Solutions of the lesson on reusing models."""
 
+from collections.abc import Callable
+
 import keras
+import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 
-def scale_feature_maps(maps):
+def scale_feature_maps(maps: keras.KerasTensor) -> keras.KerasTensor:
     """Scale each channel of each image to the range from 0 to 1.
 
     maps: floating tensor, shape (batch, height, width, channels).
@@ -17,7 +20,7 @@ def scale_feature_maps(maps):
     return (maps - low) / keras.ops.where(span > 0, span, 1.0)
 
 
-def named_feature_extractor(model, names):
+def named_feature_extractor(model: keras.Model, names: list[str]) -> keras.Model:
     """Return a model that gives the outputs of the named layers of ``model``, in that order.
 
     model: a functional model with one input. names: list of str, at least one.
@@ -31,7 +34,7 @@ def named_feature_extractor(model, names):
     return keras.Model(model.input, outputs)
 
 
-def freeze_all_but_head(model, learning_rate):
+def freeze_all_but_head(model: keras.Model, learning_rate: float) -> keras.Model:
     """Freeze every layer but the last, in place, and compile the model for training.
 
     model: a Sequential or functional model; any of its layers may be frozen already.
@@ -47,7 +50,7 @@ def freeze_all_but_head(model, learning_rate):
     return model
 
 
-def new_head_on_frozen(backbone, classes):
+def new_head_on_frozen(backbone: keras.Model, classes: int) -> keras.Model:
     """Put a new classifier on a frozen backbone.
 
     backbone: a model from images (height, width, channels) to feature maps (rows, columns, k).
@@ -61,7 +64,7 @@ def new_head_on_frozen(backbone, classes):
     return keras.Model(images, keras.layers.Dense(classes, activation="softmax")(features))
 
 
-def copy_weights_by_name(source, target):
+def copy_weights_by_name(source: keras.Model, target: keras.Model) -> list[str]:
     """Copy weights from ``source`` into the layers of ``target`` that have the same name.
 
     source, target: built models. A layer is copied if the other model has a layer of that name
@@ -81,7 +84,13 @@ def copy_weights_by_name(source, target):
     return copied
 
 
-def cross_validated_scores(build, features, labels, folds, epochs):
+def cross_validated_scores(
+    build: "Callable[[], keras.Model]",
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: int,
+    epochs: int,
+) -> list[float]:
     """Return the accuracy on each of ``folds`` stratified folds.
 
     build: function without arguments that returns a new, compiled model. features: array,
