@@ -20,14 +20,15 @@ lint: environment  ## style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-unit: environment peers  ## every test that needs no browser
+unit: environment peers jax  ## every test that needs no browser
 	$(PY) -m pytest -m "not browser" -n auto --dist loadfile -q
 
-verify: environment  ## every lesson, as shipped and with solutions; those on Keras alone on JAX too
-	.venv/bin/kcourse verify --backend tensorflow --backend jax --report build/verification.json
+verify: environment jax  ## every lesson, as shipped and with solutions; those on Keras alone on JAX too
+	.venv/bin/kcourse verify --report build/verification.json
+	PYTHONPATH=$(CURDIR)/.jax .venv/bin/kcourse verify --backend jax --report build/verification-jax.json
 
 book: environment build/verification.json  ## the static site in build/book
-	$(PY) book/build.py
+	$(PY) book/build.py --report build/verification.json --report build/verification-jax.json
 
 # The book shows what was measured; lessons that changed since are measured again.
 build/verification.json: $(wildcard notebooks/*/*.ipynb)
@@ -39,24 +40,27 @@ browser: environment tools  ## the book and JupyterLab in a real browser
 store: environment  ## run the lessons as shipped and store their outputs (ARGS=path of one lesson)
 	.venv/bin/kcourse verify --store $(ARGS)
 
-lock: environment  ## resolve requirements.lock anew from pyproject.toml, and the other graders' lock
-	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --extra jax --group dev --upgrade \
+lock: environment  ## resolve requirements.lock anew from pyproject.toml, and the two locks beside it
+	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --group dev --upgrade \
 	  --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock
-	# What .venv has is left out. otter-grader wants wrapt<2 without need; TensorFlow takes any.
-	echo 'wrapt>=1.16' | $(PY) -m uv pip compile requirements-peers.in --constraints requirements.lock \
-	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) \
-	  --overrides - --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
-	  --custom-compile-command "make lock" --output-file requirements-peers.lock
+	# What .venv has is left out of what is put beside it. otter-grader wants wrapt<2 without need;
+	# TensorFlow takes any.
+	for name in peers jax; do \
+	  echo 'wrapt>=1.16' | $(PY) -m uv pip compile requirements-$$name.in --constraints requirements.lock \
+	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) \
+	    --overrides - --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
+	    --custom-compile-command "make lock" --output-file requirements-$$name.lock || exit 1; \
+	done
 
 clean:  ## remove what was built, not the environment and not the workspace
 	rm -rf build book/_build .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: environment tools peers
+.PHONY: environment tools peers jax
 .NOTPARALLEL:
 environment:
 	@tools/environment.sh
 tools:
 	@tools/browser.sh
-peers: environment
-	@tools/peers.sh
+peers jax: environment
+	@tools/aside.sh $@

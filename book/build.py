@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,23 +36,29 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _LINES_OF_A_CELL = 10_000
 
 
-def build(out: Path, report: Path | None) -> int:
+def build(out: Path, reports: Sequence[Path]) -> int:
     """Build the book into ``out`` and return its number of pages.
 
     Args:
         out: the folder of the site; a book that is there already is replaced when all went well.
-        report: what ``kcourse verify --report`` wrote, or ``None`` for a book that says that it
-            was not measured.
+        reports: what ``kcourse verify --report`` wrote, one file or one for each backend; none
+            for a book that says that it was not measured.
     """
     if out.exists() and not _is_a_book(out):
         raise KcourseError(f"{out} is there and is no book. Name another folder with --out.")
     with tempfile.TemporaryDirectory(prefix="kcourse-book-") as scratch:
         source, site = Path(scratch, "source"), Path(scratch, "site")
         lay_out(source)
-        if report:
-            _check_report(report, source / _LESSONS)
+        measured = Path(scratch, "measured.json") if reports else None
+        if measured:
+            entries = [entry for report in reports for entry in _read(report)["lessons"]]
+            _check(entries, reports[0], source / _LESSONS)
+            whole = _read(reports[0]) | {"lessons": entries}
+            for report in reversed(reports):
+                whole["environment"] = _read(report)["environment"] | whole["environment"]
+            measured.write_text(json.dumps(whole), encoding="utf-8")
         _check_contents(source)
-        _run_sphinx(source, site, report)
+        _run_sphinx(source, site, measured)
         _replace(out, site)
     return sum("_static" not in page.parts for page in out.rglob("*.html"))
 
@@ -67,29 +74,39 @@ def lay_out(source: Path) -> None:
     lesson_pages.lay_out(NOTEBOOKS, source / _LESSONS)
 
 
-def _check_report(report: Path, lessons: Path) -> None:
-    """See that every lesson of the book was proved, in the form it has now."""
-    again = "Run `kcourse verify --report` with this path, or build --without-verification."
+_AGAIN = "Run `kcourse verify --report` with this path, or build --without-verification."
+
+
+def _read(report: Path) -> dict[str, Any]:
+    """Return a report of ``kcourse verify``."""
     try:
         measured = json.loads(report.read_text(encoding="utf-8"))
-        runs = {(entry["key"], entry["backend"]): entry for entry in measured["lessons"]}
+        for entry in measured["lessons"]:
+            _ = entry["key"], entry["backend"], entry["problems"], entry["cells"]
+        _ = measured["environment"].items()
     except FileNotFoundError:
-        raise KcourseError(f"There is no report {report}. {again}", exit_code=1) from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise KcourseError(f"{report} is no report of kcourse. {again}", exit_code=1) from None
+        raise KcourseError(f"There is no report {report}. {_AGAIN}", exit_code=1) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise KcourseError(f"{report} is no report of kcourse. {_AGAIN}", exit_code=1) from None
+    return dict(measured)
+
+
+def _check(entries: Sequence[dict[str, Any]], report: Path, lessons: Path) -> None:
+    """See that every lesson of the book was proved, in the form it has now."""
     for path in sorted(lessons.glob("*/*.ipynb")):
         key = path.relative_to(lessons).with_suffix("").as_posix()
-        if (key, BACKENDS[0]) not in runs:
-            raise KcourseError(f"{report} does not tell of {key}. {again}", exit_code=1)
+        its_own = [entry for entry in entries if entry["key"] == key]
+        if BACKENDS[0] not in (entry["backend"] for entry in its_own):
+            raise KcourseError(f"{report} does not tell of {key}. {_AGAIN}", exit_code=1)
         cells = sum(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells)
-        for entry in (entry for (lesson, _), entry in runs.items() if lesson == key):
+        for entry in its_own:
             if problems := entry["problems"]:
                 where = f"{key} is not proved on {entry['backend']}"
                 raise KcourseError(f"{where}: {problems[0]}", exit_code=1)
             if entry["cells"] != cells:
                 raise KcourseError(
                     f"{report} is about another {key}: {entry['cells']} code cells, "
-                    f"now there are {cells}. {again}",
+                    f"now there are {cells}. {_AGAIN}",
                     exit_code=1,
                 )
 
@@ -179,19 +196,22 @@ def _is_a_book(folder: Path) -> bool:
 @click.option("--out", type=click.Path(path_type=Path), default=BUILT / "book")
 @click.option(
     "--report",
+    "reports",
     type=click.Path(path_type=Path),
-    default=BUILT / "verification.json",
-    help="What `kcourse verify --report` wrote.",
+    multiple=True,
+    default=[BUILT / "verification.json"],
+    help="What `kcourse verify --report` wrote; once more for another backend.",
 )
 @click.option(
     "--without-verification",
     is_flag=True,
     help="Build without a report; the page on verification says so.",
 )
-def command(out: Path, report: Path, without_verification: bool) -> None:
+def command(out: Path, reports: Sequence[Path], without_verification: bool) -> None:
     """Build the book as a static site into the folder --out (default: build/book)."""
     started = time.monotonic()
-    pages = build(out.resolve(), None if without_verification else report.resolve())
+    measured = [] if without_verification else [report.resolve() for report in reports]
+    pages = build(out.resolve(), measured)
     click.echo(f"{pages} pages in {time.monotonic() - started:.0f} s: {out / 'index.html'}")
 
 

@@ -13,6 +13,7 @@ from kcourse import exercises, lessons, solutions, verification
 from kcourse.errors import KcourseError
 from kcourse.exercise import Exercise
 
+JAX = Path(__file__).parents[1] / ".jax"
 # No lesson here imports TensorFlow: verification itself is tried, not the course.
 CHECK = """from IPython.display import display
 verdict = {{"exercise": "{name}", "outcome": {name}(), "reason": "as told"}}
@@ -103,9 +104,18 @@ def test_a_path_that_is_no_lesson_is_named(course: Path) -> None:
         verification.verify([Path("elsewhere")])
 
 
+@pytest.fixture
+def jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have JAX where Python looks for packages, here and in the kernels."""
+    assert JAX.is_dir(), "JAX is not installed: run `make jax`."
+    monkeypatch.syspath_prepend(JAX)
+    monkeypatch.setenv("PYTHONPATH", str(JAX))
+
+
 KERAS = 'import keras\nkeras.config.backend() == "jax"'
 
 
+@pytest.mark.usefixtures("jax")
 def test_on_another_backend_a_lesson_is_run_with_its_solutions(
     course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +139,7 @@ def test_on_another_backend_a_lesson_is_run_with_its_solutions(
     assert failing["problems"] == ["with solutions: c_wrong is wrong: as told"]
 
 
+@pytest.mark.usefixtures("jax")
 def test_each_backend_has_its_own_entry(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add_lesson(course, "01_proved", parameters(), *exercise("a_correct"))
     assert verification.verify([], backends=["tensorflow", "jax", "jax"], as_json=True) == 0
@@ -137,6 +148,7 @@ def test_each_backend_has_its_own_entry(course: Path, capsys: pytest.CaptureFixt
     assert entries[0]["seconds_shipped"] > 0
 
 
+@pytest.mark.usefixtures("jax")
 def test_what_cannot_run_on_a_backend_is_one_clear_line(
     course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ def report(**changes: object) -> str:
         "seconds_solved": 1.0,
         "problems": [],
     }
-    return json.dumps({"lessons": [entry | changes]})
+    return json.dumps({"environment": {}, "lessons": [entry | changes]})
 
 
 def test_a_sound_book_is_built_where_asked(small: SmallBook) -> None:
@@ -190,6 +190,13 @@ def test_a_report_that_does_not_prove_every_lesson_stops_it(
         small.write("report.json", content)
     told = small.problem("--report", "report.json")
     assert said in told
+
+
+def test_a_report_on_another_backend_counts_as_well(small: SmallBook) -> None:
+    small.write("report.json", report())
+    small.write("jax.json", report(backend="jax", problems=["a check is wrong"]))
+    told = small.problem("--report", "report.json", "--report", "jax.json")
+    assert "01_small/01_lesson is not proved on jax: a check is wrong" in told
     assert len(told.splitlines()) == 1
 
 

@@ -12,7 +12,7 @@ PEERS = Path(__file__).parents[2] / ".peers"
 
 def run(*arguments: str, cwd: Path, code: int = 0) -> str:
     """Run ``python`` with ``arguments``, which must end with ``code``; return what it printed."""
-    assert PEERS.is_dir(), "The other graders are not installed: run tools/peers.sh."
+    assert PEERS.is_dir(), "The other graders are not installed: run `make peers`."
     home = cwd / ".settings"
     environment = os.environ | {
         "PYTHONPATH": str(PEERS),
