@@ -12,6 +12,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,11 @@ class Lessons(_Generated):
     """All lessons in order, each with the time it takes."""
 
     def lines(self) -> Iterator[str]:
-        """Yield a numbered list."""
-        yield "\n".join(
-            f"1. {_link(lesson)}{_time_needed(lesson)}" for lesson in lessons.all_lessons()
-        )
+        """Yield a heading and a numbered list for each chapter."""
+        for number, chapter in groupby(lessons.all_lessons(), lambda one: one.chapter_number):
+            its_own = list(chapter)
+            yield f"### Chapter {int(number)}: {its_own[0].chapter.replace('_', ' ')}"
+            yield "\n".join(f"1. {_link(lesson)}{_time_needed(lesson)}" for lesson in its_own)
 
 
 def _time_needed(lesson: Lesson) -> str:
