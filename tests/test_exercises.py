@@ -124,6 +124,8 @@ def test_near_misses_are_wrong_for_their_own_reason(exercise: Exercise) -> None:
 @every_exercise
 def test_the_judge_refuses_mutants_that_behave_differently(exercise: Exercise) -> None:
     changed, accepted = 0, []
+    for seed in MUTANT_BEHAVIOUR_SEEDS:
+        observed(exercise, seed)  # outside the time that a mutant is given
     for mutant in mutants(source_of(exercise)):
         with at_most(seconds=20):
             if behaves_differently(exercise, mutant):
