@@ -100,7 +100,7 @@ def mended_gradient(weights: tf.Tensor, x: tf.Tensor, counts: tf.Tensor) -> tf.T
 def row_lengths(x: tf.Tensor) -> "tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]":
     """Return the Euclidean length of every row, with gradient 0 for a row of zeros.
 
-    x: floating, shape (n, d). Result: same dtype, shape (n,).
+    x: floating, shape (n, d); n may be 0. Result: same dtype, shape (n,).
     """
     lengths = tf.norm(x, axis=1)
 

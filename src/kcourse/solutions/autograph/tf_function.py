@@ -47,8 +47,8 @@ class RunningMean:
 def random_walk(steps: tf.Tensor) -> tf.Tensor:
     """Return the positions of a random walk from 0, each step -1 or 1 with equal chance.
 
-    steps: int32 scalar. Result: int32, shape (steps + 1,), beginning with 0; another walk at
-    every call, also in a graph.
+    steps: int32 scalar, at least 0. Result: int32, shape (steps + 1,), beginning with 0; another
+    walk at every call, also in a graph.
     """
     position = 0
     positions = tf.TensorArray(tf.int32, size=steps + 1)
