@@ -338,8 +338,8 @@ class RunningMean:
 """,
             because=(
                 "Each call returned the mean of its own values: nothing was remembered. An "
-                "attribute that is a Python number changes while tracing only; keep the sums in "
-                "variables."
+                "attribute that is a Python number or list changes while tracing only; keep the "
+                "sums in variables."
             ),
             like=lambda batches, others: _each(batches, others, lambda seen: seen[-1]),
         ),
@@ -569,6 +569,17 @@ def random_walk(steps):
         NearMiss(
             code="""
 def random_walk(steps):
+    positions = [0]
+    for _ in range(steps):
+        positions.append(positions[-1] + np.random.choice([-1, 1]))
+    return tf.constant(positions, tf.int32)
+""",
+            because="The body of the loop is traced once, so the list gets one more position.",
+            says="A Python list grows while tracing only",
+        ),
+        NearMiss(
+            code="""
+def random_walk(steps):
     position = 0
     positions = tf.TensorArray(tf.int32, size=steps + 1)
     positions = positions.write(0, position)
@@ -659,6 +670,12 @@ def random_walk(steps):
         """Return what is wrong with one walk, or None."""
         if not isinstance(walk, np.ndarray) or walk.ndim != 1:
             return f"A walk is {describe(walk)}, expected a vector of {steps + 1} positions."
+        if len(walk) == 2 and steps > 1:
+            return (
+                f"A walk of {steps} steps has {steps + 1} positions; yours has 2: the start, and "
+                "one from the single tracing of the loop's body. A Python list grows while tracing "
+                "only. Write the positions into a `tf.TensorArray`."
+            )
         if walk.shape != (steps + 1,):
             return (
                 f"A walk of {steps} steps has {steps + 1} positions, because the start, 0, counts "
@@ -766,6 +783,22 @@ def newton_square_roots(a, max_steps):
             because="This takes a step before it looks. Where x = a is good enough, 0 steps are.",
             says="expected 0",
         ),
+        NearMiss(
+            code="""
+def newton_square_roots(a, max_steps):
+    x = a
+    for steps in tf.range(max_steps):
+        if tf.reduce_all(tf.abs(x * x - a) <= 1e-10 * a):
+            break
+        x = (x + a / x) / 2
+    return x, steps
+""",
+            because=(
+                "When `max_steps` ends the loop, its counter is one below the number of rounds, "
+                "because it begins at 0. Count the steps that were taken."
+            ),
+            like=lambda a, max_steps: _newton_by_counter(a, max_steps),
+        ),
     )
     alternatives = (
         """
@@ -822,6 +855,12 @@ def _newton(a: np.ndarray, max_steps: int, enough: Any, *, relative: bool = True
     return x, steps
 
 
+def _newton_by_counter(a: np.ndarray, max_steps: int) -> Any:
+    """Return what comes back if the counter of a ``for`` loop is taken for the steps."""
+    x, steps = _newton(a, max_steps, np.all)
+    return x, min(steps, max_steps - 1)
+
+
 @register
 class MakeDescent(Exercise):
     """What is fixed in the graph, and what flows through it."""
@@ -857,6 +896,23 @@ def make_descent(gradient):
 """,
             because="Python numbers as arguments: a new graph for each new value.",
             says="a new graph was traced for each call",
+        ),
+        NearMiss(
+            code="""
+def make_descent(gradient):
+    def descend(x, rate, steps):
+        @tf.function
+        def loop(x, rate, steps):
+            for _ in tf.range(steps):
+                x -= rate * gradient(x)
+            return x
+
+        return loop(x, tf.constant(rate), tf.constant(steps))
+
+    return descend
+""",
+            because="Each call makes a new `tf.function`, and that has an empty cache.",
+            says="or each call makes a `tf.function` anew",
         ),
         NearMiss(
             code="""
@@ -982,8 +1038,9 @@ def make_descent(gradient):
             )
         raise Wrong(
             f"The values are right, but Python called `gradient` {calls} times in {len(steps)} calls "
-            "of `descend`: a new graph was traced for each call with other Python numbers. Make "
-            "`rate` and `steps` tensors, by an `input_signature`."
+            "of `descend`: a new graph was traced for each call. Either Python numbers are built "
+            "into the graph: make `rate` and `steps` tensors, by an `input_signature`; or each "
+            "call makes a `tf.function` anew: make it once, in `make_descent`."
         )
 
 
