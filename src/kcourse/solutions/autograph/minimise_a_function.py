@@ -11,7 +11,8 @@ def descend(
 ) -> tf.Tensor:
     """Walk downhill from start by gradient descent and return every place on the way.
 
-    f: takes a tensor of the shape of start and returns a scalar. start: floating, shape (n,).
+    f: takes a tensor of the shape of start and returns a scalar. start: a floating tensor, shape
+    (n,). steps: int, may be 0.
     Result: shape (steps + 1, n); the first row is start, the last the place after all steps.
     """
     x = tf.Variable(start)
@@ -34,7 +35,7 @@ def minimize(
 ) -> tf.Tensor:
     """Take steps of an optimizer towards a smaller loss, and return the loss before each step.
 
-    loss: takes nothing and returns a scalar that depends on the variables, a list.
+    loss: takes nothing and returns a scalar. variables: list of tf.Variable; loss depends on them.
     Result: shape (steps,).
     """
     losses = []
@@ -56,8 +57,10 @@ def descend_until_flat(
 ) -> tf.Tensor:
     """Take steps of gradient descent until the slope is small, and return how many were taken.
 
+    f: takes x and returns a scalar. x: tf.Variable, floating, shape (n,); updated in place.
+    learning_rate, tolerance: float. max_steps: int.
     Before each step: stop if the Euclidean norm of the gradient is at most tolerance, or if
-    max_steps steps were taken. x, shape (n,), is updated in place.
+    max_steps steps were taken.
     Must work inside tf.function, as one loop in the graph however many steps it takes.
     Result: int32 scalar tensor.
     """
@@ -78,7 +81,7 @@ def clip_gradients(gradients: list[tf.Tensor | None], limit: float) -> list[tf.T
     """Scale gradients so that their norm, taken over all of them together, is at most limit.
 
     gradients: list of floating tensors of any shapes; None for a variable that had no part in
-    the loss. Gradients whose common norm is at most limit stay as they are.
+    the loss. limit: float above 0. Gradients whose common norm is at most limit stay as they are.
     Result: a list of the same length with the same shapes, and None at the same places.
     """
     norm = tf.linalg.global_norm([g for g in gradients if g is not None])
