@@ -33,7 +33,7 @@ class CountDeadUnits(Exercise):
     why = (
         "The last axis holds the units; every other axis holds examples or steps. A unit that is 0 "
         "for a few inputs does its work; a unit that is 0 for all of them has slope 0 everywhere, "
-        "so no step of training can move its weights."
+        "so gradient descent never moves its weights."
     )
     near_misses = (
         NearMiss(
@@ -302,7 +302,7 @@ class ChannelScale(Exercise):
         "`build` gets the shape of the input, the batch axis included. Which entry of it is the "
         "number of channels?",
         "Make each weight with `self.add_weight(shape=…, initializer=…, name=…)` in `build`. The "
-        "names of the initialisers are `ones` and `zeros`.",
+        "names of the initializers are `ones` and `zeros`.",
         "`shape=(input_shape[-1],)`; in `call`: `inputs * self.scale + self.shift`. Broadcasting "
         "does the rest.",
     )
