@@ -1005,8 +1005,8 @@ class ExampleCounter(keras.layers.Layer):
         if got["without_data"]:
             return (
                 f"Called on a batch of unknown length, the layer raises {got['without_data']}. "
-                "Inside `fit` this happens: `x.shape[0]` is None there. Use "
-                "`keras.ops.shape(x)[0]`."
+                "Keras calls it so when it builds a model, and with TensorFlow inside `fit`: "
+                "`x.shape[0]` is no number there. Use `keras.ops.shape(x)[0]`."
             )
         reason = super().differs(got["seen"], expected["seen"])
         return reason and f"`seen` after each call is not as expected. {reason}"
