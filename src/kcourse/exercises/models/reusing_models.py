@@ -270,6 +270,8 @@ def named_feature_extractor(model, names):
             if not isinstance(extractor, keras.Model):
                 return {"type": type(extractor).__name__}
             outputs = extractor(x)  # an array: a tensor would not earn the warning
+        if isinstance(outputs, dict):
+            return {"named": list(outputs)}
         known = {id(variable) for variable in model.variables}
         return {
             "shares": all(id(variable) in known for variable in extractor.variables),
@@ -317,6 +319,8 @@ def named_feature_extractor(model, names):
         names = case.inputs["names"]
         if "type" in got:
             raise Wrong(f"The result is of type {got['type']}, not a model.")
+        if "named" in got:
+            raise Wrong("The outputs came as a dict. Give `keras.Model` a list of them, in order.")
         if not got["shares"]:
             raise Wrong(
                 "The extractor does not share its layers with the model: it has weights of its "
@@ -741,6 +745,8 @@ def new_head_on_frozen(backbone, classes):
             raise Wrong(f"The result is of type {got['type']}, not a model.")
         if not got["frozen"]:
             raise Wrong("The backbone is not frozen: its weights are still trainable.")
+        if not got["trainable"]:
+            raise Wrong("Nothing is trainable: the new head is frozen as well as the backbone.")
         k, classes = case.inputs["kernel"].shape
         if got["trainable"] != [[k, classes], [classes]]:
             raise Wrong(
@@ -1209,6 +1215,13 @@ def cross_validated_scores(build, features, labels, folds, epochs):
                     f"A model predicted {entry['predicted']} rows, but its fold has {len(test)}. "
                     "Test it once, on the rows of `test`."
                 )
+            if np.allclose(entry["sum"], 0, atol=1e-3):
+                raise Wrong(
+                    "The test rows were scaled by their own mean. Use the scaler that was fitted "
+                    "on the training rows: `transform`, not `fit_transform`."
+                )
+            if np.allclose(entry["sum"], features[test].sum(0), atol=1e-3):
+                raise Wrong("The test rows were not scaled; the training rows were.")
             scaled = (features[test] - features[train].mean(0)) / features[train].std(0)
             if not np.allclose(entry["sum"], scaled.sum(0), atol=1e-3):
                 raise Wrong(
