@@ -113,7 +113,7 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "the same score; a margin over 10 seeds",
         (
             f"{_MODELS}a_right_training_is_right_each_time_whatever_the_seed_and_the_jobs",
-            "test_exercises.py::test_the_solution_is_correct_whatever_the_seed",
+            "exercise_proofs.py::test_the_solution_is_correct_whatever_the_seed",
         ),
     ),
     "F20": (
@@ -261,7 +261,7 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def _tests_in(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize("case", CASES)

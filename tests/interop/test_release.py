@@ -35,9 +35,12 @@ def test_every_answer_is_the_stub_around_the_solution(topic: str) -> None:
     lesson = LESSONS[topic]
     stubs = exercise_cells(lesson.notebook)
     for name, cell in exercise_cells(nbgrader_source(lesson.notebook)).items():
-        assert ast.dump(ast.parse(cleared(cell.source))) == ast.dump(
-            ast.parse(re.sub(r"(NotImplementedError)\(.*\)", r"\1()", stubs[name].source))
+        # nbgrader's own line has no message; in a class, stubs of other methods stay as they are.
+        left, stub = (
+            re.sub(r"(NotImplementedError)\(.*\)", r"\1()", source)
+            for source in (cleared(cell.source), stubs[name].source)
         )
+        assert ast.dump(ast.parse(left)) == ast.dump(ast.parse(stub))
         assert cell.source.startswith(f"# EXERCISE {name}\n")
         released = ast.parse(cell.source).body[-1]
         solution = ast.parse(source_of(exercises.get(name))).body[-1]
@@ -122,7 +125,8 @@ def test_a_chapter_is_written_under_either_name_and_said_what_to_do_next(
         assert "4 notebooks, 51 points" in out
         assert f"nbgrader generate_assignment of-{chapter}" in out
     first, second = (sorted(path.iterdir()) for path in sorted(Path("source").iterdir()))
-    assert [path.name for path in first] == [one.path.name for one in LESSONS.values()]
+    its_own = [one.path.name for one in LESSONS.values() if one.chapter == "tensors"]
+    assert [path.name for path in first] == its_own
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 

@@ -501,7 +501,7 @@ def build_mlp(input_shape, widths, classes):
 
     def differs(self, got: Plain, expected: Plain) -> str | None:
         """Say which of the three wishes is not met: the names, the weights or the output."""
-        if type(got) is not dict:
+        if type(got) is not dict or "layers" not in got:
             return f"Return the model. What came back is {got!r}."
         if got["layers"] != expected["layers"]:
             return f"The layers are named {got['layers']}, expected {expected['layers']}."
@@ -749,7 +749,7 @@ def dense_with_penalty(units, bias, strength):
 
     def differs(self, got: Plain, expected: Plain) -> str | None:
         """Say in words which of the wishes is not met."""
-        if type(got) is not dict:
+        if type(got) is not dict or "units" not in got:
             return f"Return a `keras.layers.Dense`. What came back is {got!r}."
         if got["units"] != expected["units"]:
             return f"The layer has {got['units']} units, expected {expected['units']}."

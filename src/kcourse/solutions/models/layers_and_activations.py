@@ -41,6 +41,7 @@ class ChannelScale(keras.layers.Layer):
         self.shift = self.add_weight(shape=(channels,), initializer="zeros", name="shift")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return inputs scaled and shifted, in the shape of inputs."""
         return inputs * self.scale + self.shift
 
 
@@ -67,6 +68,7 @@ class GatedLinear(keras.layers.Layer):
         return ops.matmul(inputs, self.kernel) * gate
 
     def get_config(self) -> dict[str, object]:
+        """Return all that the layer needs to be made again."""
         # Every argument of __init__ must be here: a missing one silently becomes its default.
         return {
             **super().get_config(),
@@ -89,6 +91,7 @@ class InvertedDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Return inputs, in training with a random share set to 0 and the others enlarged."""
         if not training:
             return inputs
         kept = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) >= self.rate

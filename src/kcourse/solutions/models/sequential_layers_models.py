@@ -89,6 +89,7 @@ class ExampleCounter(keras.layers.Layer):
         )
 
     def call(self, x: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Count the examples of x if training is true, and return x as it is."""
         if training:
             # Not x.shape[0], which may be None inside fit.
             self.seen.assign_add(keras.ops.shape(x)[0])
