@@ -175,14 +175,19 @@ def _version(package: str) -> str | None:
 
 def _print_table(reports: Sequence[LessonReport]) -> None:
     console = Console()
-    table = Table(title="Lessons, as shipped (nbval) and with solutions (papermill)")
-    for heading in ("lesson", "backend", "cells", "checks", "shipped (s)", "solved (s)", "proved"):
-        left = heading in ("lesson", "backend")
-        table.add_column(heading, justify="left" if left else "right")
+    backends = list(dict.fromkeys(entry.backend for entry in reports))
+    several = len(backends) > 1
+    title = "Lessons: seconds as shipped (nbval) and solved (papermill)"
+    table = Table(title=title if several else f"{title}, {backends[0]}")
+    table.add_column("lesson", overflow="fold")
+    if several:
+        table.add_column("backend")
+    for heading in ("cells", "checks", "shipped", "solved", "proved"):
+        table.add_column(heading, justify="right")
     for entry in reports:
         table.add_row(
             entry.key,
-            entry.backend,
+            *([entry.backend] if several else []),
             str(entry.cells),
             str(entry.exercises),
             "" if entry.seconds_shipped is None else f"{entry.seconds_shipped:.1f}",
