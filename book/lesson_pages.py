@@ -14,6 +14,8 @@ from kcourse.errors import KcourseError
 from kcourse.lessons import exercise_name
 
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
+_RICH = '<pre style="white-space:pre;overflow-x:auto;line-height:normal;'
+_COLOUR = re.compile(r"(text-decoration-)?color: #[0-9a-f]{6};? ?")
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 
 
@@ -37,6 +39,7 @@ def lay_out(notebooks: Path, pages: Path) -> list[Path]:
         page = pages / source.relative_to(notebooks)
         page.parent.mkdir(parents=True, exist_ok=True)
         _drop_what_only_machines_read(notebook)
+        _drop_colours_of_tables(notebook)
         nbformat.write(_with_links_to_solutions(notebook), page)
     return [source.relative_to(notebooks) for source in sources]
 
@@ -79,6 +82,15 @@ def _drop_what_only_machines_read(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(VERDICT_MIME, None)
+
+
+def _drop_colours_of_tables(notebook: NotebookNode) -> None:
+    """Let a model's summary have the page's own colours: those of rich are too pale to read."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if _RICH in data.get("text/html", ""):
+                data["text/html"] = _COLOUR.sub("", data["text/html"])
 
 
 def _with_links_to_solutions(notebook: NotebookNode) -> NotebookNode:
