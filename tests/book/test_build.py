@@ -192,6 +192,20 @@ def test_a_report_that_does_not_prove_every_lesson_stops_it(
     assert said in told
 
 
+def test_the_pale_colours_of_a_summary_are_left_out(small: SmallBook) -> None:
+    summary = (
+        '<pre style="white-space:pre;overflow-x:auto;line-height:normal;">'
+        '<span style="color: #0087ff; text-decoration-color: #0087ff">Dense</span></pre>'
+    )
+    mine = '<p style="color: #0087ff">mine</p>'
+    outputs = [new_output("display_data", {"text/html": html}) for html in (summary, mine)]
+    small.lesson(run_cell(outputs=outputs))
+    assert small.build("--without-verification").returncode == 0
+    page = (small.folder / "build/book/lessons/01_small/01_lesson.html").read_text("utf-8")
+    assert '<span style="">Dense</span>' in page
+    assert mine in page
+
+
 def test_a_report_on_another_backend_counts_as_well(small: SmallBook) -> None:
     small.write("report.json", report())
     small.write("jax.json", report(backend="jax", problems=["a check is wrong"]))
