@@ -51,11 +51,8 @@ def build(out: Path, reports: Sequence[Path]) -> int:
         lay_out(source)
         measured = Path(scratch, "measured.json") if reports else None
         if measured:
-            entries = [entry for report in reports for entry in _read(report)["lessons"]]
-            _check(entries, reports[0], source / _LESSONS)
-            whole = _read(reports[0]) | {"lessons": entries}
-            for report in reversed(reports):
-                whole["environment"] = _read(report)["environment"] | whole["environment"]
+            whole = _merged([_read(report) for report in reports])
+            _check(whole["lessons"], reports[0], source / _LESSONS)
             measured.write_text(json.dumps(whole), encoding="utf-8")
         _check_contents(source)
         _run_sphinx(source, site, measured)
@@ -89,6 +86,15 @@ def _read(report: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise KcourseError(f"{report} is no report of kcourse. {_AGAIN}", exit_code=1) from None
     return dict(measured)
+
+
+def _merged(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the first report with the lessons of all, and the versions that the first lacks."""
+    environment: dict[str, Any] = {}
+    for report in reversed(reports):
+        environment |= report["environment"]
+    entries = [entry for report in reports for entry in report["lessons"]]
+    return {**reports[0], "environment": environment, "lessons": entries}
 
 
 def _check(entries: Sequence[dict[str, Any]], report: Path, lessons: Path) -> None:
