@@ -36,7 +36,7 @@ class Class:
 @pytest.fixture(scope="module")
 def handed_in() -> Iterator[Class]:
     with graded_run.open_folder() as folder:
-        wrong = {"row_sums": "import time\ndef row_sums(x):\n    time.sleep(0.1)\n    return x"}
+        wrong = {"row_sums": "import time\ndef row_sums(x):\n    time.sleep(0.2)\n    return x"}
         notebooks = {
             f"learner-{number}": sample.notebook(
                 {**wrong, "doubled": f"def doubled(x):\n    return 2 * x + {number % 2}"}
@@ -71,9 +71,10 @@ def _kept(out: Path) -> dict[str, int]:
 
 
 def _end(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    assert process.poll() is None, "It was over before it was interrupted."
     process.send_signal(number)
-    _, err = process.communicate(timeout=SECONDS)
-    assert process.returncode != 0
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode != 0, out + err
     assert "Traceback" not in err
 
 
