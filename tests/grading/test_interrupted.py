@@ -36,7 +36,7 @@ class Class:
 @pytest.fixture(scope="module")
 def handed_in() -> Iterator[Class]:
     with graded_run.open_folder() as folder:
-        wrong = {"row_sums": "import time\ndef row_sums(x):\n    time.sleep(0.2)\n    return x"}
+        wrong = {"row_sums": "import time\ndef row_sums(x):\n    time.sleep(0.1)\n    return x"}
         notebooks = {
             f"learner-{number}": sample.notebook(
                 {**wrong, "doubled": f"def doubled(x):\n    return 2 * x + {number % 2}"}
