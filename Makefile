@@ -35,7 +35,7 @@ build/verification.json: $(wildcard notebooks/*/*.ipynb)
 	$(MAKE) verify
 
 browser: environment tools  ## the book and JupyterLab in a real browser
-	$(PY) -m pytest -m browser -n auto --dist load -q
+	$(PY) -m pytest -m browser -n auto -q
 
 store: environment  ## run the lessons as shipped and store their outputs (ARGS=path of one lesson)
 	.venv/bin/kcourse verify --store $(ARGS)

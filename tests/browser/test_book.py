@@ -39,7 +39,7 @@ every_page = pytest.mark.parametrize("page_path", PAGES)
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the whole book once, with a report as `kcourse verify` would write it."""
+    """Build the whole book, once a process, with a report as `kcourse verify` would write it."""
     folder = tmp_path_factory.mktemp("book")
     report = folder / "verification.json"
     report.write_text(json.dumps(_report()), encoding="utf-8")
