@@ -1,0 +1,1 @@
+"""Solutions of chapter 4, one module a lesson."""
