@@ -27,12 +27,14 @@ verify: environment jax  ## every lesson, as shipped and with solutions; those o
 	.venv/bin/kcourse verify --report build/verification.json
 	PYTHONPATH=$(CURDIR)/.jax .venv/bin/kcourse verify --backend jax --report build/verification-jax.json
 
-book: environment build/verification.json  ## the static site in build/book
+book: environment build/verification-jax.json  ## the static site in build/book
 	$(PY) book/build.py --report build/verification.json --report build/verification-jax.json
 
 # The book shows what was measured; lessons that changed since are measured again.
 build/verification.json: $(wildcard notebooks/*/*.ipynb)
 	$(MAKE) verify
+build/verification-jax.json: build/verification.json
+	@test -e $@ || $(MAKE) verify
 
 browser: environment tools  ## the book and JupyterLab in a real browser
 	$(PY) -m pytest -m browser -n auto -q
