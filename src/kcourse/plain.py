@@ -102,7 +102,7 @@ def describe(value: Plain, *, width: int = 300) -> str:
             separator=", ",
             threshold=40,
             edgeitems=3,
-            suppress_small=bool(value.dtype.kind == "f" and np.all(np.abs(value) < 1e6)),
+            suppress_small=bool(value.dtype.kind == "f" and np.all(np.abs(value) < np.float64(1e6))),
         )
         lines = " ".join(text.split())
         return f"{value.dtype.name} array of shape {value.shape}: {_shorten(lines, width)}"
