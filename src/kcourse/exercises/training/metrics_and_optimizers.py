@@ -203,7 +203,7 @@ def _f1_by_class(
     hits, labelled, predicted = ([0.0] * classes for _ in range(3))
     for y_true, y_pred, weight in batches:
         truth = [int(label) for label in np.ravel(y_true)]
-        guesses = [max(range(classes), key=lambda k, row=row: row[k]) for row in y_pred]
+        guesses = [int(np.argmax(row)) for row in y_pred]
         w = [1.0] * len(truth) if weight is None or not weighted else np.ravel(weight).tolist()
         for one, label in enumerate(truth):
             labelled[label] += w[one]
@@ -918,23 +918,23 @@ class StreamingKSMetric(_StreamingMetric):
             lower: bool = False,
             weighted: bool = False,
         ) -> list[Plain]:
-            """Scores well inside their bins, but for two of exactly 1.0 in the higher class."""
+            """Scores well inside their bins, but for two of exactly 1.0 in the lower class."""
             labels = rng.permutation(np.append(rng.integers(0, 2, n - 4), [0, 0, 1, 1]))
             lift = (1 - labels if lower else labels) * (bins // 2)
             place = rng.integers(0, bins - bins // 2, n) + lift
             scores = (place + rng.uniform(0.1, 0.9, n)) / bins
-            scores[rng.choice(np.flatnonzero(labels != int(lower)), 2, replace=False)] = 1.0
+            scores[rng.choice(np.flatnonzero(labels == int(lower)), 2, replace=False)] = 1.0
             weight = rng.uniform(0.2, 3, n).astype(np.float32) if weighted else None
             return [labels.reshape(shape), scores.astype(np.float32).reshape(shape), weight]
 
         bins = int(rng.integers(8, 30))
-        yield Case({"bins": bins, "batches": [batch(n, bins) for n in (15, 9)], "compiled": False})
+        yield Case({"bins": bins, "batches": [batch(n, bins) for n in (30, 21)], "compiled": False})
         yield Case(
             {
                 "bins": 10,
                 "batches": [
-                    batch(14, 10, lower=True),
-                    batch(11, 10, shape=(-1, 1), lower=True, weighted=True),
+                    batch(32, 10, lower=True),
+                    batch(25, 10, shape=(-1, 1), lower=True, weighted=True),
                 ],
                 "compiled": True,
             },
@@ -942,8 +942,8 @@ class StreamingKSMetric(_StreamingMetric):
         )
         label = int(rng.integers(0, 2))
         alone: list[Plain] = [np.full(5, label), rng.uniform(0.1, 0.9, 5).astype(np.float32), None]
-        edges = [np.array([0, 0, 1, 0, 1, 1]), rng.choice([0.25, 0.5, 0.75], 6), None]
-        edges[1] = edges[1].astype(np.float32)
+        at_edges = rng.choice([0.25, 0.5, 0.75], 6).astype(np.float32)
+        edges: list[Plain] = [np.array([0, 0, 1, 0, 1, 1]), at_edges, None]
         yield Case(
             {"bins": 4, "batches": [alone, edges], "compiled": False},
             "the first batch has one class alone; then scores on the edges of the bins",
@@ -957,8 +957,9 @@ class StreamingKSMetric(_StreamingMetric):
 class _OptimizerClass(Exercise):
     """An optimizer over NumPy arrays, compared after each of its steps."""
 
-    rtol = 2e-5
-    atol = 5e-6
+    # Wide enough for float32, in which Keras's own Adam computes 1 - 0.999.
+    rtol = 1e-4
+    atol = 3e-5
 
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
@@ -974,7 +975,8 @@ class _OptimizerClass(Exercise):
         for rate, slopes in zip(rates, gradients, strict=True):
             optimizer.learning_rate = rate
             before = [one.copy() for one in (*variables, *slopes)]
-            moved = optimizer.step(variables, slopes)
+            with np.errstate(all="ignore"):  # the judge tells of NaN
+                moved = optimizer.step(variables, slopes)
             given = (*variables, *slopes)
             intact = intact and all((a == b).all() for a, b in zip(before, given, strict=True))
             variables = [np.array(one) for one in moved]
