@@ -12,6 +12,7 @@ def misspelt_hooks(callback: keras.callbacks.Callback) -> list[str]:
     """Return the names of methods that look like hooks and that Keras never calls, sorted.
 
     callback: an object of a class derived from ``keras.callbacks.Callback``.
+    Result: list of str.
     """
     known = dir(keras.callbacks.Callback)  # the base class has an empty method for every hook
     return [
@@ -22,7 +23,10 @@ def misspelt_hooks(callback: keras.callbacks.Callback) -> list[str]:
 
 
 class JsonLinesLog(keras.callbacks.Callback):
-    """Append a line of JSON to a file at the end of each epoch."""
+    """Append a line of JSON to a file at the end of each epoch.
+
+    path: str, the file; it may exist already, with lines of an earlier training.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -48,7 +52,9 @@ def cosine_with_warmup(
 ) -> keras.KerasTensor:
     """Return the learning rate at each step: up on a line, then down on half a cosine.
 
-    step: tensor of integers, any shape. Result: float32 tensor of the same shape.
+    step: tensor of integers, at least 0, any shape. peak, floor: floats.
+    warmup_steps, total_steps: ints, 0 <= warmup_steps < total_steps.
+    Result: float32 tensor of the same shape.
     """
     step = keras.ops.cast(step, "float32")
     rising = peak * step / max(warmup_steps, 1)
@@ -59,7 +65,10 @@ def cosine_with_warmup(
 
 
 class StopWhenStale(keras.callbacks.Callback):
-    """Stop when a value in the logs no longer falls, and go back to the best weights."""
+    """Stop when a value in the logs no longer falls, and go back to the best weights.
+
+    monitor: name in the logs. patience: int, at least 1. min_delta: float, at least 0.
+    """
 
     def __init__(self, monitor: str = "val_loss", patience: int = 2, min_delta: float = 0.0):
         super().__init__()
@@ -74,7 +83,7 @@ class StopWhenStale(keras.callbacks.Callback):
         self.weights: list[np.ndarray] | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keep the weights of a better epoch; count the others."""
+        """Keep the weights of a better epoch; count the others, and stop in time."""
         value = (logs or {})[self.monitor]  # a name that is not there raises KeyError
         if value < self.best - self.min_delta:
             self.best = value
@@ -96,7 +105,9 @@ def resume_training(
 ) -> keras.Model:
     """Train to a total of ``epochs``, going on from the checkpoint in ``folder`` if there is one.
 
-    make_model: returns a new, compiled model at each call. The result is the trained model.
+    make_model: function without parameters; returns a new, compiled model at each call.
+    x, y: arrays; batches of 4 rows, in this order. folder: str; may not exist yet.
+    epochs: int, the total over all calls. Result: the trained model.
     """
     model = make_model()
     # Weights, optimizer state and epoch, after each epoch; kept for a call with more epochs.
