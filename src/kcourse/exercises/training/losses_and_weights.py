@@ -326,7 +326,28 @@ def masked_squared_error(y_true, y_pred, mask):
     return ops.sqrt(ops.sum(ops.square(error)) / ops.maximum(real, 1.0))
 """,
             because="This is the root of the mean squared error. No root was asked for.",
-            like=lambda y_true, y_pred, mask: np.sqrt(np.mean((y_true - y_pred)[mask] ** 2)),
+            like=lambda y_true, y_pred, mask: np.sqrt(
+                np.sum((y_true - y_pred)[mask] ** 2) / max(mask.sum(), 1)
+            ),
+        ),
+        NearMiss(
+            code="""
+def masked_squared_error(y_true, y_pred, mask):
+    return ops.sum(ops.square(ops.where(mask, y_true - y_pred, 0.0)))
+""",
+            because="This is the sum. Divide it by the number of real steps.",
+            like=lambda y_true, y_pred, mask: np.sum((y_true - y_pred)[mask] ** 2),
+        ),
+        NearMiss(
+            code="""
+def masked_squared_error(y_true, y_pred, mask):
+    return ops.sum(ops.square(y_true - y_pred) * mask) / ops.sum(mask)
+""",
+            because=(
+                "On TensorFlow `*` with a boolean tensor is a logical “and”: the errors became True "
+                "and were counted. Cast the mask to float32 first, or choose with `ops.where`."
+            ),
+            like=lambda y_true, y_pred, mask: 1.0,
         ),
     )
     alternatives = (
