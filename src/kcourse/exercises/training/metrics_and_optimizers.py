@@ -719,7 +719,10 @@ def _binned(bins: int, batches: list[Plain], **options: bool) -> dict[str, float
 
 
 def _binned_signed(bins: int, batches: list[Plain]) -> float:
-    positives, negatives = (np.array(one) / sum(one) for one in _histograms(bins, batches))
+    both = _histograms(bins, batches)
+    if not sum(both[0]) or not sum(both[1]):
+        return 0.0
+    positives, negatives = (np.array(one) / sum(one) for one in both)
     return float((np.cumsum(negatives) - np.cumsum(positives)).max())
 
 

@@ -8,8 +8,8 @@ from keras import ops
 def mean_over_batches(means: np.ndarray, sizes: np.ndarray) -> float:
     """Return the mean over all examples, from the means of the batches.
 
-    means: float, shape (batches,), the mean of each batch.
-    sizes: int, shape (batches,), the number of its examples, at least 1 each.
+    means: float array, shape (batches,), the mean of each batch.
+    sizes: int array, shape (batches,), the number of its examples, at least 1 each.
     Result: float.
     """
     # A mean times its size is a total, and totals can be added.
@@ -36,8 +36,8 @@ class MacroF1(keras.metrics.Metric):
         """Take in a batch.
 
         y_true: whole numbers of any dtype, shape (n,) or (n, 1). y_pred: float, shape
-        (n, classes); the largest entry is the predicted class. sample_weight: None, or (n,) or
-        (n, 1).
+        (n, classes); the largest entry is the predicted class. sample_weight: None, or float of
+        shape (n,) or (n, 1).
         """
         # Flat labels: (n, 1) against (n,) would be compared in n × n pairs.
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
@@ -60,7 +60,8 @@ class MacroF1(keras.metrics.Metric):
 def ks_statistic(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the exact Kolmogorov-Smirnov statistic of the scores of two classes.
 
-    labels: 0 or 1, shape (n,), n at least 1. scores: float, shape (n,), of any range.
+    labels: int array of 0 and 1, shape (n,), n at least 1. scores: float array, shape (n,), of
+    any range.
     Result: float, the largest absolute gap over all thresholds between the share of positives
     and the share of negatives at or below it; 0.0 if one class is missing.
     """
@@ -136,6 +137,7 @@ class MomentumSGD:
 
         variables, gradients: lists of arrays, one gradient for each variable, of its shape; the
         same variables in the same order in every call.
+        Result: list of new arrays.
         """
         if not self.velocities:
             self.velocities = [0.0] * len(variables)
@@ -175,6 +177,7 @@ class PlainAdam:
 
         variables, gradients: lists of arrays, one gradient for each variable, of its shape; the
         same variables in the same order in every call.
+        Result: list of new arrays.
         """
         if not self.means:
             self.means, self.squares = [0.0] * len(variables), [0.0] * len(variables)
