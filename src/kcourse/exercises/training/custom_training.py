@@ -353,7 +353,7 @@ class ClippedModel(keras.Model):
         yield case([5, 4, 2], weighted=True, limit=small, note="with sample weights", graph=False)
         yield case([3, 1], weighted=False, limit=small, note="without weights", graph=False)
         yield case([4], weighted=True, limit=1e4, note="nothing to clip", graph=False)
-        yield case([4, 1], weighted=True, limit=small, note="in a graph, as in fit", graph=True)
+        yield case([3], weighted=True, limit=small, note="in a graph, as in fit", graph=True)
 
     @staticmethod
     def observe(submission: Any, **inputs: Any) -> Any:
@@ -411,22 +411,22 @@ def _trained_line(
 ) -> dict[str, Any]:
     """Return weights and losses of epochs with SGD, learning rate 0.05 and momentum 0.8."""
     kernel, bias, x, y = _as_float64(kernel, bias, x, y)
-    variables = [kernel, bias]
-    memory = [np.zeros_like(v) for v in variables]
+    memory = [np.zeros_like(kernel), np.zeros_like(bias)]
     reports = []
-    losses, sizes = [], []
+    losses: list[float] = []
+    sizes: list[int] = []
     for _ in range(epochs):
         if reported != "so far":
             losses, sizes = [], []
         for start in range(0, len(x), size):
             part = slice(start, start + size)
-            loss, gradients, _ = _line(*variables, x[part], y[part], **ways)
+            loss, gradients, _ = _line(kernel, bias, x[part], y[part], None, **ways)
             memory = [0.8 * m - 0.05 * g for m, g in zip(memory, gradients, strict=True)]
-            variables = [v + m for v, m in zip(variables, memory, strict=True)]
+            kernel, bias = kernel + memory[0], bias + memory[1]
             losses.append(loss)
             sizes.append(len(x[part]))
         reports.append(_reported(losses, sizes, reported))
-    return {"losses": reports, "kernel": variables[0], "bias": variables[1]}
+    return {"losses": reports, "kernel": kernel, "bias": bias}
 
 
 def _looped(**parts: str) -> str:
@@ -551,7 +551,7 @@ def train_like_fit(model, optimizer, loss, batches, epochs):
 
     def cases(self, rng: np.random.Generator) -> Iterator[Case]:
         size = int(rng.integers(3, 5))
-        rows = 4 * size + 1
+        rows = 2 * size + 1
         inputs = {
             "kernel": rng.normal(size=(3, 1)).astype(np.float32),
             "bias": rng.normal(size=1).astype(np.float32),

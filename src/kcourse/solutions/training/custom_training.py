@@ -1,6 +1,7 @@
 """Solutions of the lesson on training steps and loops of one's own."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -12,7 +13,7 @@ class ClippedModel(keras.Model):
 
     limit = 1.0
 
-    def train_step(self, data: tuple) -> dict:
+    def train_step(self, data: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
         """Take one step with clipped gradients, and report means over the epoch so far.
 
         data: (x, y) or (x, y, sample_weight), the tensors of one batch.
@@ -33,7 +34,9 @@ class ClippedModel(keras.Model):
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
 
-def epoch_means(model: keras.Model, batches: list) -> dict[str, float]:
+def epoch_means(
+    model: keras.Model, batches: list[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, float]:
     """Train for one epoch by train_on_batch and return the means over its examples.
 
     model: compiled. batches: list of (x, y), arrays of shapes (n, …); n may differ.
