@@ -103,12 +103,12 @@ class BatchesOf(keras.utils.PyDataset):
 def read_history(history: dict[str, list[float]], run: int) -> tuple[int, int | None]:
     """Return the best epoch and the epoch in which overfitting starts.
 
-    history: dict with the lists "loss" and "val_loss", one float for each epoch; from some
-    epoch on they may be NaN. run: int, at least 1.
+    history: dict with the lists "loss" and "val_loss", one float for each epoch; some may be
+    NaN, but never all of "val_loss". run: int, at least 1.
     Result: the epoch with the lowest validation loss (the first of several; NaN never counts),
     and the first of ``run`` epochs in a row, all after the best one, in which the training
     loss is below and the validation loss above its value in the best epoch; None if there are
-    none. Epochs are counted from 0.
+    none. An epoch with NaN is not such an epoch. Epochs are counted from 0.
     """
     loss, val_loss = history["loss"], history["val_loss"]
     best = int(np.nanargmin(val_loss))
