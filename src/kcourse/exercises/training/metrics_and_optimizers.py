@@ -946,8 +946,9 @@ class StreamingKSMetric(_StreamingMetric):
         )
         label = int(rng.integers(0, 2))
         alone: list[Plain] = [np.full(5, label), rng.uniform(0.1, 0.9, 5).astype(np.float32), None]
-        at_edges = rng.choice([0.25, 0.5, 0.75], 6).astype(np.float32)
-        edges: list[Plain] = [np.array([0, 0, 1, 0, 1, 1]), at_edges, None]
+        order = rng.permutation(6)
+        at_edges = np.array([0.25, 0.5, 0.5, 0.75, 0.75, 0.75], np.float32)
+        edges: list[Plain] = [np.array([0, 0, 0, 1, 1, 1])[order], at_edges[order], None]
         yield Case(
             {"bins": 4, "batches": [alone, edges], "compiled": False},
             "the first batch has one class alone; then scores on the edges of the bins",
