@@ -1112,6 +1112,7 @@ def resume_training(make_model, x, y, folder, epochs):
         """Cut a training off within an epoch, resume it, then prolong it."""
         import contextlib
         import tempfile
+        import zipfile
         from pathlib import Path
 
         import keras
@@ -1170,7 +1171,30 @@ def resume_training(make_model, x, y, folder, epochs):
                 calls.on_train_end()
                 return model.history
 
+            def save_weights(filepath: Any, overwrite: bool = True) -> None:
+                """Write what Keras writes, but as plain arrays, in a tenth of its time."""
+                if not str(filepath).endswith(".weights.h5"):
+                    return keras.Model.save_weights(model, filepath, overwrite)
+                state = [kernel, *optimizer.variables]
+                with Path(filepath).open("wb") as file:
+                    np.savez(file, *map(keras.ops.convert_to_numpy, state))
+                return None
+
+            def load_weights(filepath: Any, **more: Any) -> None:
+                """Read it again; as in Keras, an optimizer that is not built takes nothing."""
+                if str(filepath).endswith(".keras") or not zipfile.is_zipfile(filepath):
+                    return keras.Model.load_weights(model, filepath, **more)
+                with np.load(filepath) as saved:
+                    weights, *state = (saved[name] for name in saved.files)
+                kernel.assign(weights)
+                if len(state) == len(optimizer.variables):
+                    for variable, value in zip(optimizer.variables, state, strict=True):
+                        variable.assign(value)
+                return None
+
             model.fit = fit
+            model.save_weights = save_weights
+            model.load_weights = load_weights
             return model
 
         results = []

@@ -105,7 +105,7 @@ def resume_training(
 ) -> keras.Model:
     """Train to a total of ``epochs``, going on from the checkpoint in ``folder`` if there is one.
 
-    make_model: function without parameters; returns a new, compiled model at each call.
+    make_model: function without parameters; returns a new, built and compiled model at each call.
     x, y: arrays; batches of 4 rows, in this order. folder: str; may not exist yet.
     epochs: int, the total over all calls. Result: the trained model.
     """
