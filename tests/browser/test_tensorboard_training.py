@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-from jupyter_page import SCREENSHOTS
 from playwright.sync_api import Locator, Page, expect
+from tensorboard_page import photograph, serving
 
 from kcourse import lessons
 
 pytestmark = pytest.mark.browser
 
-#: The cells that train two models with the callback, then the one that tells how to look at it.
+#: The cells that train two models with the callback.
 CELLS = ("parameters", "setup", "data", "model", "long-training", "write-logs")
-INSTRUCTIONS = "open-text"
 RUNS = ("rate-0.001/train", "rate-0.001/validation", "rate-0.01/train", "rate-0.01/validation")
 
 
 @pytest.fixture(scope="module")
-def program() -> str:
-    """The lesson's cells and its instructions, as a program that prints TensorBoard's address."""
-    notebook = lessons.lesson_of("training", "callbacks").notebook
-    source = {cell.id: cell.source for cell in notebook.cells}
-    told = re.search(r"```python\n(.+?)```", source[INSTRUCTIONS], re.DOTALL)
-    assert told
-    launch = told[1].replace("board.launch()", "print('address', board.launch(), flush=True)")
-    assert launch != told[1]
-    # It ends when its standard input does, so nothing of it outlives the test.
-    return "\n".join([*(source[name] for name in CELLS), launch, "import sys; sys.stdin.read()"])
-
-
-@pytest.fixture(scope="module")
-def address(program: str) -> Iterator[str]:
-    """Run the program; TensorBoard serves as long as the tests run."""
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines = (line.split() for line in process.stdout)
-        yield next((words[1] for words in lines if words[:1] == ["address"]), "the program failed")
-        process.stdin.close()
+def address() -> Iterator[str]:
+    with serving(lessons.lesson_of("training", "callbacks"), CELLS) as found:
+        yield found
 
 
 def card(page: Page, tag: str) -> Locator:
@@ -66,7 +38,6 @@ def last_value(page: Page, tag: str, run: str) -> float:
 
 
 def test_the_time_series_compare_the_runs_of_two_learning_rates(page: Page, address: str) -> None:
-    assert re.match(r"http://\w+", address), address
     page.goto(address)
     for run in RUNS:
         expect(page.locator("runs-data-table").get_by_text(run, exact=True)).to_be_visible()
@@ -79,7 +50,7 @@ def test_the_time_series_compare_the_runs_of_two_learning_rates(page: Page, addr
         fast, slow = (last_value(page, "epoch_loss", f"rate-{r}/{part}") for r in (0.01, 0.001))
         assert fast < 1.7 < 1.9 < slow
     card(page, "epoch_loss").scroll_into_view_if_needed()
-    _photograph(page, "time-series")
+    photograph(page, "training-time-series")
 
 
 def test_the_scalars_page_draws_the_lines_of_all_runs(page: Page, address: str) -> None:
@@ -93,9 +64,4 @@ def test_the_scalars_page_draws_the_lines_of_all_runs(page: Page, address: str) 
     # The values, pale, and their running mean.
     expect(chart.locator("path.line")).to_have_count(2 * len(RUNS))
     chart.scroll_into_view_if_needed()
-    _photograph(page, "scalars")
-
-
-def _photograph(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"tensorboard-training-{name}.png", animations="disabled")
+    photograph(page, "training-scalars")
