@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,12 @@ def test_a_keras_symbolic_tensor_is_opaque() -> None:
 def test_descriptions_are_short_enough_to_read(value: Any) -> None:
     assert len(describe(to_plain(np.zeros(10_000)))) < 400
     assert isinstance(describe(to_plain(value)), str)
+
+
+def test_a_float16_array_is_described_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert describe(np.array([1.5, 0.5], np.float16)) == "float16 array of shape (2,): [1.5, 0.5]"
 
 
 def test_a_description_names_dtype_shape_and_values() -> None:

@@ -96,13 +96,15 @@ def describe(value: Plain, *, width: int = 300) -> str:
     if isinstance(value, np.ndarray):
         if value.ndim == 0:
             return f"{value.dtype.name} {value.item()!r}"
+        # As a Python number the million would become a float16 too, which has none so large.
+        small = value.dtype.kind == "f" and np.all(np.abs(value) < np.float64(1e6))
         text = np.array2string(
             value,
             precision=4,
             separator=", ",
             threshold=40,
             edgeitems=3,
-            suppress_small=bool(value.dtype.kind == "f" and np.all(np.abs(value) < np.float64(1e6))),
+            suppress_small=bool(small),
         )
         lines = " ".join(text.split())
         return f"{value.dtype.name} array of shape {value.shape}: {_shorten(lines, width)}"
