@@ -124,7 +124,8 @@ def test_descriptions_are_short_enough_to_read(value: Any) -> None:
 def test_a_float16_array_is_described_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert describe(np.array([1.5, 0.5], np.float16)) == "float16 array of shape (2,): [1.5, 0.5]"
+        text = describe(np.array([1.5, 0.5], np.float16))
+    assert text == "float16 array of shape (2,): [1.5, 0.5]"
 
 
 def test_a_description_names_dtype_shape_and_values() -> None:
