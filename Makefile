@@ -43,7 +43,8 @@ store: environment  ## run the lessons as shipped and store their outputs (ARGS=
 	.venv/bin/kcourse verify --store $(ARGS)
 
 lock: environment  ## resolve requirements.lock anew from pyproject.toml, and the two locks beside it
-	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --group dev --upgrade \
+	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --extra serving --extra spark --extra java \
+	  --group dev --upgrade \
 	  --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock
 	# What .venv has is left out of what is put beside it. otter-grader wants wrapt<2 without need;

@@ -20,7 +20,7 @@ if [ -z "$python" ]; then
     fail "Python 3.11, 3.12 or 3.13 is needed, found $found. Install one, or name it: make learn PYTHON=/path/to/python3.12"
 fi
 
-echo "Making the environment .venv with $("$python" --version) (about 3 GB; some minutes, once) ..."
+echo "Making the environment .venv with $("$python" --version) (about 4 GB; some minutes, once) ..."
 # An environment that works is only updated; one that is broken or of another Python is made anew.
 if ! fits .venv/bin/python; then
     rm -rf .venv
@@ -33,7 +33,7 @@ fi
 rm -f .venv/made-from-*
 .venv/bin/python -m pip install -qq --disable-pip-version-check --compile --no-deps \
     --require-hashes -r requirements.lock ||
-    fail "the packages in requirements.lock could not be installed; the lines above say why. Are you online, with 4 GB of free space?"
+    fail "the packages in requirements.lock could not be installed; the lines above say why. Are you online, with 6 GB of free space?"
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-index --no-deps \
     --no-build-isolation -e . || fail "the package itself could not be installed; the lines above say why."
 touch "$stamp"
