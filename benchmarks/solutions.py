@@ -18,15 +18,8 @@ of each way and how many times as long as ours it takes.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import statistics
-import timeit
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,8 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
+from comparison import Comparison, machine, options, show
 from scipy import stats
 from sklearn.datasets import load_digits
 
@@ -48,43 +40,6 @@ from kcourse.solutions.training.metrics_and_optimizers import (
 )
 
 SEED = 7
-
-
-@dataclass
-class Comparison:
-    """Ways to the same result.
-
-    Args:
-        title: what is computed, and on what.
-        ways: name to a function that does it once and returns the result; ours first.
-        tolerance: how far the results may be apart.
-    """
-
-    title: str
-    ways: dict[str, Callable[[], Any]]
-    tolerance: float = 1e-5
-
-    def check(self) -> None:
-        """Make sure that all ways give the same; this traces and compiles, too."""
-        results = {name: np.asarray(way()) for name, way in self.ways.items()}
-        ours = next(iter(results.values()))
-        for name, result in results.items():
-            np.testing.assert_allclose(
-                result, ours, rtol=0, atol=self.tolerance, err_msg=f"{self.title}: {name}"
-            )
-
-    def seconds(self, rounds: int) -> dict[str, float]:
-        """Return the median time of one call of each way, in seconds."""
-        timers = {name: timeit.Timer(way) for name, way in self.ways.items()}
-        # So many calls at a time that they take 0.2 s: one may be too short for the clock.
-        calls = {name: timer.autorange()[0] for name, timer in timers.items()}
-        times: dict[str, list[float]] = {name: [] for name in timers}
-        order = list(timers)
-        for _ in range(rounds):
-            for name in order:
-                times[name].append(timers[name].timeit(calls[name]) / calls[name])
-            order.append(order.pop(0))
-        return {name: statistics.median(measured) for name, measured in times.items()}
 
 
 class KSByExample(StreamingKS):
@@ -244,15 +199,7 @@ def training(epochs: int) -> Comparison:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7, help="times each way (default 7)")
-    parser.add_argument("--examples", type=int, default=100_000, help="of KS and focal loss")
-    parser.add_argument("--epochs", type=int, default=30, help="of the training (default 30)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args()
-    for name in ("rounds", "examples", "epochs"):
-        if getattr(arguments, name) < 1:
-            parser.error(f"--{name} {getattr(arguments, name)}: give a whole number above 0.")
+    arguments = options(__doc__, rounds=7, examples=100_000, epochs=30)
     comparisons = [
         *ks(arguments.examples),
         *focal(arguments.examples),
@@ -264,22 +211,8 @@ def main() -> None:
     for comparison in comparisons:
         comparison.check()
         results[comparison.title] = comparison.seconds(arguments.rounds)
-    machine = {
-        "processors": os.cpu_count(),
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy", "scipy")},
-    }
-    if arguments.json:
-        print(json.dumps({"machine": machine, "seconds": results}, indent=2))
-        return
-    table = Table("comparison", "way", "median, ms", "times ours")
-    for title, measured in results.items():
-        ours = next(iter(measured.values()))
-        for k, (name, seconds) in enumerate(measured.items()):
-            shown = f"{1000 * seconds:.3g}"
-            table.add_row(title if k == 0 else "", name, shown, f"{seconds / ours:.2g}")
-        table.add_section()
-    Console().print(table, ", ".join(f"{name} {value}" for name, value in machine.items()))
+    where = machine(["tensorflow", "keras", "numpy", "scipy"])
+    show(results, where, as_json=arguments.json)
 
 
 if __name__ == "__main__":

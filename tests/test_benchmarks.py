@@ -1,4 +1,4 @@
-"""The benchmark of the solutions runs and its ways agree; no time is asserted."""
+"""The benchmarks run and their ways agree; no time is asserted."""
 
 from __future__ import annotations
 
@@ -7,24 +7,48 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "solutions.py"
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(FOLDER / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+def seconds_of(script: str, *arguments: str) -> dict[str, dict[str, float]]:
+    done = run(script, *arguments, "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    seconds: dict[str, dict[str, float]] = json.loads(done.stdout)["seconds"]
+    assert all(len(ways) > 1 and min(ways.values()) > 0 for ways in seconds.values())
+    return seconds
 
 
 def test_every_solution_is_timed_beside_what_gives_the_same() -> None:
-    done = run("--rounds", "1", "--examples", "2000", "--epochs", "1", "--json")
-    assert done.returncode == 0, done.stderr
-    seconds = json.loads(done.stdout)["seconds"]
+    seconds = seconds_of("solutions.py", "--examples", "2000", "--epochs", "1")
     ours = [next(iter(ways)) for ways in seconds.values()]
     assert {"ks_statistic", "StreamingKS", "focal_loss", "PlainAdam", "train_like_fit"} == {*ours}
-    assert all(len(ways) > 1 and min(ways.values()) > 0 for ways in seconds.values())
 
 
-def test_a_number_that_makes_no_sense_is_refused() -> None:
-    done = run("--rounds", "0")
+def test_pipelines_and_loaders_give_the_same_pixels() -> None:
+    steps, training, loaders = seconds_of("pipeline.py", "--files", "40", "--epochs", "1").values()
+    assert next(iter(steps)) == "naive"
+    assert len(steps) == 6
+    assert list(training) == ["naive", "all steps"]
+    assert {"tf.data", "PyDataset", "grain, 2 processes"} <= set(loaders)
+
+
+def test_every_way_to_serve_gives_the_same_predictions() -> None:
+    (served,) = seconds_of("serving.py", "--examples", "300").values()
+    assert list(served) == [
+        *("keras predict", "keras call", "SavedModel", "LiteRT", "ONNX", "HTTP"),
+        *("Spark, 1 worker", "Spark, 2 workers"),
+    ]
+
+
+@pytest.mark.parametrize("script", ["solutions.py", "pipeline.py", "serving.py"])
+def test_a_number_that_makes_no_sense_is_refused(script: str) -> None:
+    done = run(script, "--rounds", "0")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith("--rounds 0: give a whole number above 0.")
