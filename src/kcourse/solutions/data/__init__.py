@@ -1,0 +1,1 @@
+"""Solutions of chapter 5, one module a lesson."""
