@@ -138,6 +138,7 @@ def test_every_choice_of_the_quiz_is_explained(lesson: Lesson) -> None:
         assert len(choices) >= 2, question
         for choice, explanation in choices:
             assert len(explanation.strip()) >= 20, choice
+            assert "`" not in choice, "HTML shows no markdown: write <code>…</code>."
 
 
 @every_lesson
