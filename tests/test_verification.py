@@ -92,6 +92,24 @@ def test_each_way_to_fail_is_reported(course: Path, capsys: pytest.CaptureFixtur
     assert found == {}
 
 
+def test_nothing_of_a_lesson_stays_in_the_temporary_folder(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its kernel is ended at once, so the lesson's own clean-up is never run."""
+    made = course / "made"
+    writes = f"""import pathlib, tempfile
+folder = tempfile.TemporaryDirectory()
+pathlib.Path(folder.name, "weights").write_bytes(bytes(1000))
+with open({str(made)!r}, "a") as list_of_folders:
+    print(folder.name, file=list_of_folders)"""
+    cells = (new_code_cell(writes, id="writes"), *exercise("a_correct"))
+    add_lesson(course, "01_writes", parameters(), *cells)
+    assert problems(course, capsys) == {"01_writes": ""}
+    folders = made.read_text().splitlines()
+    assert len(folders) == 2
+    assert not any(Path(folder).exists() for folder in folders)
+
+
 def test_a_course_without_lessons_is_no_proof(course: Path) -> None:
     with pytest.raises(KcourseError, match="There is no lesson in") as caught:
         verification.verify([])

@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,8 +62,7 @@ class LessonReport:
 def run_as_shipped(lesson: Lesson, report: LessonReport, scale: str) -> None:
     """Run nbval on the lesson and note every cell that failed or was not run."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="kcourse-verify-") as scratch:
-        folder = Path(scratch)
+    with _scratch() as folder:
         notebook = folder / lesson.path.name
         notebook.write_bytes(lesson.path.read_bytes())
         outcome = folder / "nbval.xml"
@@ -105,8 +105,7 @@ def _nbval_problems(
 def run_with_solutions(lesson: Lesson, report: LessonReport, scale: str) -> None:
     """Run the lesson with solutions by papermill and note every check that is not correct."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="kcourse-verify-") as scratch:
-        folder = Path(scratch)
+    with _scratch() as folder:
         filled, executed = folder / "filled.ipynb", folder / "executed.ipynb"
         notebook = lessons.fill_solutions(lesson.notebook)
         notebook.cells.append(nbformat.v4.new_code_cell(_WHAT_IT_RAN_ON, id="what-it-ran-on"))
@@ -162,14 +161,27 @@ def _backend_problems(executed: Path, report: LessonReport) -> list[str]:
     return []
 
 
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Make a folder for one run, removed with all that the run leaves in it."""
+    # A process that the lesson started may outlive its kernel by a moment, and still write.
+    with tempfile.TemporaryDirectory(prefix="kcourse-verify-", ignore_cleanup_errors=True) as name:
+        Path(name, "tmp").mkdir()
+        yield Path(name)
+
+
 def _run_module(
     command: Sequence[str], folder: Path, backend: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m command`` in ``folder``, with no settings of the user's in the way."""
+    """Run ``python -m command`` in ``folder``, with no settings of the user's in the way.
+
+    Lessons' own temporary folders lie in it too: runners end kernels without their clean-up.
+    """
+    own = {"IPYTHONDIR": str(folder / "ipython"), "TMPDIR": str(folder / "tmp")}
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env=environment(backend) | {"IPYTHONDIR": str(folder / "ipython")},
+        env=environment(backend) | own,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
