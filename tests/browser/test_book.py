@@ -112,7 +112,14 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
             ),
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("requestfailed", lambda request: errors.append(f"no answer: {request.url}"))
+        page.on(
+            "requestfailed",
+            lambda request: (
+                None  # the page was left before all of it was there
+                if request.failure == "net::ERR_ABORTED"
+                else errors.append(f"no answer: {request.url} ({request.failure})")
+            ),
+        )
         context.on(
             "request",
             lambda asked: (
