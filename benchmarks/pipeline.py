@@ -24,6 +24,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 logging.getLogger("absl").setLevel("ERROR")  # grain misses JAX's profiler, in each process
+# A grain dataset has no length: Keras learns it, with this warning, where the first epoch ends.
+warnings.filterwarnings("ignore", message="Your input ran out of data")
 
 SEED = 7
 SIZE, MIDDLE, BATCH = 160, 128, 32
