@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -166,6 +167,23 @@ def test_the_service_ends_with_the_process_that_started_it(model_file: Path) -> 
             while client.is_ready() and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert not client.is_ready()
+
+
+def test_where_it_cannot_listen_is_one_line(tmp_path: Path) -> None:
+    """Before the model is loaded: this file is none."""
+    (tmp_path / "model.keras").touch()
+    command = [sys.executable, "-m", "kcourse.serving.service", str(tmp_path / "model.keras")]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        in_use = subprocess.run([*command, "--port", port], capture_output=True, text=True)
+    assert in_use.returncode == 1
+    assert in_use.stderr.strip() == (
+        f"Error: Cannot listen on 127.0.0.1, port {port}: address already in use. "
+        "Choose another port by --port."
+    )
+    elsewhere = subprocess.run([*command, "--host", "10.1.2.3"], capture_output=True, text=True)
+    assert elsewhere.returncode == 2
+    assert "'10.1.2.3' is not one of '127.0.0.1'" in elsewhere.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK no zip"])

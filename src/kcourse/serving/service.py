@@ -9,6 +9,7 @@ request and its limits. It needs the extra ``serving`` of this package.
 # No postponed annotations here: LitServe reads the type of a request from the signature itself.
 import os
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,8 @@ MAX_CONNECTIONS = 256
 MAX_REQUESTS_A_BATCH = 32
 BATCH_WAIT_SECONDS = 0.005
 REQUEST_SECONDS = 30.0
+#: This machine only, all its IPv4 addresses, all its addresses: LitServe takes no others.
+HOSTS = ("127.0.0.1", "0.0.0.0", "::")
 
 
 class Examples(BaseModel):
@@ -124,6 +127,22 @@ async def refused(_: Request, error: RequestValidationError) -> JSONResponse:
     return JSONResponse({"detail": reasons}, status_code=422)
 
 
+def see_that_it_is_free(host: str, port: int) -> None:
+    """Try to listen, before the model is loaded for nothing.
+
+    Raises:
+        KcourseError: nothing can listen there, as another program does.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as problem:
+        reason = os.strerror(problem.errno).lower() if problem.errno else problem
+        raise KcourseError(
+            f"Cannot listen on {host}, port {port}: {reason}. Choose another port by --port."
+        ) from None
+
+
 def _end_with_input() -> None:
     """Wait for the end of standard input, which comes when the starter dies, and end the group."""
     # Not by sys.stdin: a process that is forked meanwhile would wait for its lock for ever.
@@ -134,7 +153,7 @@ def _end_with_input() -> None:
 
 @click.command()
 @click.argument("model_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, type=click.Choice(HOSTS))
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--end-with-input", is_flag=True, help="End when standard input does.")
@@ -143,6 +162,7 @@ def main(model_file: Path, host: str, port: int, workers: int, end_with_input: b
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     try:
+        see_that_it_is_free(host, port)
         Examples.shape = example_shape(model_file)
     except KcourseError as error:
         raise click.ClickException(str(error)) from None
