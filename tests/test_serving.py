@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,12 +140,20 @@ def test_a_model_of_two_outputs_is_refused(tmp_path: Path) -> None:
         example_shape(tmp_path / "two.keras")
 
 
-def test_at_the_end_no_process_and_no_open_port_is_left(model_file: Path) -> None:
+def test_at_the_end_no_process_no_file_and_no_open_port_is_left(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = psutil.Process().children(recursive=True)
-    with running(model_file) as service:
-        assert service.is_ready()
-        started = [one for one in psutil.Process().children(recursive=True) if one not in before]
-        assert started
+    # Not `tmp_path`: sockets lie in it, whose names must be short.
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        with running(model_file) as service:
+            assert service.is_ready()
+            now = psutil.Process().children(recursive=True)
+            started = [one for one in now if one not in before]
+            assert started
+            assert list(Path(folder).iterdir())
+        assert list(Path(folder).iterdir()) == []
     psutil.wait_procs(started, timeout=10)
     assert not [one for one in started if one.is_running() and one.status() != "zombie"]
     with pytest.raises(KcourseError, match="did not answer"), Client(service.url) as late:

@@ -123,8 +123,7 @@ def running(model_file: Path, *, workers: int = 1, seconds: float = 120) -> Iter
 
 def _end(service: subprocess.Popen[bytes]) -> None:
     """End the service with its workers: politely, then for certain."""
-    with suppress(ProcessLookupError):
-        os.killpg(service.pid, signal.SIGTERM)
+    service.terminate()
     with suppress(subprocess.TimeoutExpired):
         service.wait(timeout=10)
     with suppress(ProcessLookupError):

@@ -143,12 +143,22 @@ def see_that_it_is_free(host: str, port: int) -> None:
         ) from None
 
 
+def _end_as_at_ctrl_c() -> None:
+    """Have SIGTERM do what Ctrl+C does: LitServe ends its workers and removes its files then."""
+    main_process = os.getpid()
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt if os.getpid() == main_process else SystemExit
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def _end_with_input() -> None:
-    """Wait for the end of standard input, which comes when the starter dies, and end the group."""
+    """End the service when standard input ends, as it does when the starter dies."""
     # Not by sys.stdin: a process that is forked meanwhile would wait for its lock for ever.
     while os.read(0, 1024):
         pass
-    os.killpg(0, signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @click.command()
@@ -159,6 +169,7 @@ def _end_with_input() -> None:
 @click.option("--end-with-input", is_flag=True, help="End when standard input does.")
 def main(model_file: Path, host: str, port: int, workers: int, end_with_input: bool) -> None:
     """Serve MODEL_FILE: POST /predict, GET /health, GET /docs."""
+    _end_as_at_ctrl_c()
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     try:
