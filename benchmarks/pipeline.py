@@ -31,11 +31,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 from comparison import Comparison, machine, options, show
 from PIL import Image
+
+import kcourse  # noqa: F401 - before TensorFlow, which then starts without its log lines
 
 # TensorFlow and Keras are imported in functions: worker processes import this file, not them.
 if TYPE_CHECKING:

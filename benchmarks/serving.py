@@ -28,8 +28,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import kcourse  # noqa: F401 - first, so that TensorFlow starts without its log lines
 
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf

@@ -18,12 +18,12 @@ of each way and how many times as long as ours it takes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import kcourse  # noqa: F401 - first, so that TensorFlow starts without its log lines
 
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf

@@ -104,7 +104,6 @@ def running(model_file: Path, *, workers: int = 1, seconds: float = 120) -> Iter
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
         try:
             with Client(f"http://127.0.0.1:{port}") as client:

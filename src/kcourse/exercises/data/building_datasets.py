@@ -13,10 +13,11 @@ from kcourse.exercise import Case, Exercise, NearMiss, Observation, Wrong, regis
 _PORTS = ("Southampton", "Cherbourg", "Queenstown", "南安普敦")
 
 
-class _GivesDataset(Exercise):
-    """Base of exercises whose answer makes a dataset.
+class GivesDataset(Exercise):
+    """Base of exercises whose answer makes a dataset, or several.
 
-    If something else came, ``observe`` returns under "instead" its type and that of its spec.
+    If something else came, ``observe`` returns under "instead" what it is, in words, or its type
+    and that of its spec.
     """
 
     wanted = "a tf.data.Dataset"
@@ -24,15 +25,21 @@ class _GivesDataset(Exercise):
     def judge(self, case: Case, observation: Observation) -> None:
         """Say so if the answer made no such dataset, and otherwise judge what it holds."""
         value = observation.value
-        instead = value.get("instead") if isinstance(value, dict) else None
-        if isinstance(instead, list) and len(instead) == 2:
-            name, spec = map(str, instead)
-            kinds = {"TensorSpec": "single tensors", "dict": "dicts", "tuple": "other tuples"}
-            came = f"one of {kinds.get(spec, spec)}"
-            if spec == "NoneType":
-                came = "None" if name == "NoneType" else f"an object of type {name}"
+        if isinstance(value, dict) and (came := _in_words(value.get("instead"))):
             raise Wrong(f"The result has to be {self.wanted}, not {came}.")
         super().judge(case, observation)
+
+
+def _in_words(instead: Any) -> str | None:
+    if isinstance(instead, str):
+        return instead
+    if not (isinstance(instead, list) and len(instead) == 2):
+        return None
+    name, spec = map(str, instead)
+    if spec == "NoneType":
+        return "None" if name == "NoneType" else f"an object of type {name}"
+    kinds = {"TensorSpec": "single tensors", "dict": "dicts", "tuple": "other tuples"}
+    return f"one of {kinds.get(spec, spec)}"
 
 
 def _is_text(column: Any) -> bool:
@@ -73,7 +80,7 @@ def _table(
 
 
 @register
-class FrameToDataset(_GivesDataset):
+class FrameToDataset(GivesDataset):
     """A frame of mixed columns becomes a dataset of dicts."""
 
     name = "frame_to_dataset"
@@ -270,7 +277,7 @@ def _readings(
 
 
 @register
-class GeneratorDataset(_GivesDataset):
+class GeneratorDataset(GivesDataset):
     """A dataset from a generator, with shapes that are known."""
 
     name = "generator_dataset"
@@ -400,7 +407,7 @@ def _lines(files: dict[str, str], *, how: str = "each header") -> list[str]:
 
 
 @register
-class LinesWithoutHeaders(_GivesDataset):
+class LinesWithoutHeaders(GivesDataset):
     """Lines of several files, without the header of each."""
 
     name = "lines_without_headers"
@@ -538,7 +545,7 @@ def _parsed(lines: list[str], how: str = "strict") -> dict[str, Any]:
 
 
 @register
-class ReadRowsThatParse(_GivesDataset):
+class ReadRowsThatParse(GivesDataset):
     """A table with bad rows, read without losing count."""
 
     name = "read_rows_that_parse"
@@ -749,7 +756,7 @@ def _labelled(files: list[str], folders: list[str], *, how: str = "right") -> di
 
 
 @register
-class LabelledFiles(_GivesDataset):
+class LabelledFiles(GivesDataset):
     """Labels that are the same on every machine."""
 
     name = "labelled_files"
@@ -923,7 +930,7 @@ _SIGNATURES = {"JPEG": [0xFF, 0xD8, 0xFF], "PNG": [0x89, 0x50, 0x4E, 0x47]}
 
 
 @register
-class ExampleFileExercise(_GivesDataset):
+class ExampleFileExercise(GivesDataset):
     """Images and labels in a TFRecord file, and back."""
 
     name = "ExampleFile"

@@ -8,19 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kcourse.exercise import Case, Exercise, NearMiss, Observation, Wrong, register
+from kcourse.exercise import Case, NearMiss, Observation, Wrong, register
+from kcourse.exercises.data.building_datasets import GivesDataset
 from kcourse.plain import Opaque, Plain, to_plain
-
-
-class _GivesDatasets(Exercise):
-    """Base of exercises whose answer is one dataset or two; ``observe`` names anything else."""
-
-    def judge(self, case: Case, observation: Observation) -> None:
-        """Say so if the answer gave no dataset, and otherwise judge what it holds."""
-        value = observation.value
-        if isinstance(value, dict) and isinstance(value.get("instead"), str):
-            raise Wrong(f"The result has to be {value['wanted']}, not {value['instead']}.")
-        super().judge(case, observation)
 
 
 def _check_pairs(elements: Plain, parts: str) -> None:
@@ -58,7 +48,7 @@ def _windows(
 
 
 @register
-class WindowsToPairsExercise(_GivesDatasets):
+class WindowsToPairsExercise(GivesDataset):
     """From a series to windows with their targets."""
 
     name = "windows_to_pairs"
@@ -156,7 +146,7 @@ def windows_to_pairs(series, length, ahead):
         series, length, ahead = inputs.values()
         result = submission(tf.data.Dataset.from_tensor_slices(series), length, ahead)
         if not isinstance(result, tf.data.Dataset):
-            return {"instead": f"a {type(result).__name__}", "wanted": "a tf.data.Dataset"}
+            return {"instead": f"a {type(result).__name__}"}
         spec = result.element_spec
         first = spec[0] if isinstance(spec, tuple) else spec
         quick = tf.data.Options()  # to rewrite so small a pipeline takes longer than to run it
@@ -223,7 +213,7 @@ def _masked(
 
 
 @register
-class PadWithMaskExercise(_GivesDatasets):
+class PadWithMaskExercise(GivesDataset):
     """Padded batches with a mask that knows real zeros."""
 
     name = "pad_with_mask"
@@ -308,7 +298,7 @@ def pad_with_mask(sequences, batch_size):
         data = tf.data.Dataset.from_tensor_slices(ragged).map(lambda sequence: sequence)
         result = submission(data, batch_size)
         if not isinstance(result, tf.data.Dataset):
-            return {"instead": f"a {type(result).__name__}", "wanted": "a tf.data.Dataset"}
+            return {"instead": f"a {type(result).__name__}"}
         spec = result.element_spec
         parts = spec if isinstance(spec, tuple) else (spec,)
         return {
@@ -335,13 +325,14 @@ def _sides(data: Any, every: int) -> tuple[list[Any], list[Any]]:
 
 
 @register
-class SplitStreamExercise(_GivesDatasets):
+class SplitStreamExercise(GivesDataset):
     """Training and validation out of one stream, without a leak."""
 
     name = "split_stream"
     title = "Split a stream without a leak"
     points = 3
     see = "Split a stream"
+    wanted = "a tuple of two tf.data.Dataset"
     hints = (
         "Whether an element is for validation may depend only on its position, never on chance: "
         "the stream is read anew for each of the two datasets and at each pass.",
@@ -413,14 +404,13 @@ def split_stream(data, every):
         stream = tf.data.Dataset.from_tensor_slices(tuple(data) if type(data) is list else data)
         stream = stream.batch(5).unbatch()  # which makes its length unknown
         result = submission(stream, every)
-        wanted = "a tuple of two tf.data.Dataset"
         if isinstance(result, tf.data.Dataset):
-            return {"instead": "one dataset", "wanted": wanted}
+            return {"instead": "one dataset"}
         if not isinstance(result, tuple | list) or len(result) != 2:
-            return {"instead": f"a {type(result).__name__}", "wanted": wanted}
+            return {"instead": f"a {type(result).__name__}"}
         for part in result:
             if not isinstance(part, tf.data.Dataset):
-                return {"instead": f"one with a {type(part).__name__}", "wanted": wanted}
+                return {"instead": f"one with a {type(part).__name__}"}
 
         quick = tf.data.Options()  # to rewrite so small a pipeline takes longer than to run it
         quick.autotune.enabled = False
@@ -489,7 +479,7 @@ def _in_turns(
 
 
 @register
-class InterleaveFilesExercise(_GivesDatasets):
+class InterleaveFilesExercise(GivesDataset):
     """Lines of several files in turns."""
 
     name = "interleave_files"
@@ -590,7 +580,7 @@ def interleave_files(paths, cycle, block):
                 Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
             result = submission(paths, cycle, block)
             if not isinstance(result, tf.data.Dataset):
-                return {"instead": f"a {type(result).__name__}", "wanted": "a tf.data.Dataset"}
+                return {"instead": f"a {type(result).__name__}"}
             return list(result.take(60))
 
     def expected(self, files: list[list[str]], cycle: int, block: int) -> list[str]:
@@ -599,7 +589,7 @@ def interleave_files(paths, cycle, block):
 
 
 @register
-class BalancedBatchesExercise(_GivesDatasets):
+class BalancedBatchesExercise(GivesDataset):
     """Endless batches with equally many examples of each class."""
 
     name = "balanced_batches"
@@ -678,7 +668,7 @@ def balanced_batches(data, classes, batch_size):
         data = tf.data.Dataset.from_tensor_slices((x, labels))
         result = submission(data, classes, batch_size)
         if not isinstance(result, tf.data.Dataset):
-            return {"instead": f"a {type(result).__name__}", "wanted": "a tf.data.Dataset"}
+            return {"instead": f"a {type(result).__name__}"}
         quick = tf.data.Options()  # to rewrite so small a pipeline takes longer than to run it
         quick.autotune.enabled = False
         quick.experimental_optimization.apply_default_optimizations = False
@@ -752,7 +742,7 @@ def balanced_batches(data, classes, batch_size):
 
 
 @register
-class ShardOfWorkerExercise(_GivesDatasets):
+class ShardOfWorkerExercise(GivesDataset):
     """The batches of one worker."""
 
     name = "shard_of_worker"
@@ -871,7 +861,7 @@ def shard_of_worker(data, workers, index, buffer, batch_size):
         data = tf.data.Dataset.from_tensor_slices((x, -x))
         result = submission(data, *rest)
         if not isinstance(result, tf.data.Dataset):
-            return {"instead": f"a {type(result).__name__}", "wanted": "a tf.data.Dataset"}
+            return {"instead": f"a {type(result).__name__}"}
         quick = tf.data.Options()  # to rewrite so small a pipeline takes longer than to run it
         quick.autotune.enabled = False
         quick.experimental_optimization.apply_default_optimizations = False
