@@ -254,6 +254,47 @@ def kernel_stop(as_json: bool) -> None:
 
 
 @kcourse.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    help="How to tell the findings (default: text).",
+)
+@click.option("--fix", is_flag=True, help="Rewrite what can be rewritten safely; show it first.")
+@click.option("--yes", is_flag=True, help="With --fix: write without asking.")
+@click.option("--pedantic", is_flag=True, help="Report also what code cannot tell for certain.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the report to this file.")
+@click.option("--explain", metavar="RULE", help="Tell all of one rule, with examples.")
+@click.option("--list", "list_rules", is_flag=True, help="List the rules.")
+def audit(paths: tuple[Path, ...], explain: str | None, list_rules: bool, **options: Any) -> None:
+    """Find old TensorFlow and Keras calls in PATHs: .py, .ipynb, .md and .txt files, or folders.
+
+    Nothing of yours is run. Exit code 0: none found; 1: some found; 2: wrong usage, or a file
+    that cannot be read.
+    """
+    from kcourse.migration import command
+
+    chosen = command.Options(**options)
+    if bool(paths) + (explain is not None) + list_rules != 1:
+        raise click.UsageError("Give one of these: PATHs to audit, --explain RULE, or --list.")
+    if chosen.yes and not chosen.fix:
+        raise click.UsageError("--yes goes with --fix.")
+    if explain is not None:
+        sys.exit(command.explain(explain, form=chosen.form, output=chosen.output))
+    if list_rules:
+        sys.exit(command.list_rules(form=chosen.form, output=chosen.output))
+    try:
+        sys.exit(command.audit(paths, chosen))
+    except (KcourseError, click.ClickException, click.Abort, BrokenPipeError):
+        raise
+    except Exception:  # a fault of the audit's own: 1 would say that something was found
+        traceback.print_exc()
+        sys.exit(2)
+
+
+@kcourse.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
     """Show versions, devices and data at hand; exit code 1 if something needed is missing."""
