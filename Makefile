@@ -15,10 +15,11 @@ learn: environment  ## set up everything and open the course in JupyterLab (ARGS
 
 test: environment tools lint unit verify book browser  ## set up everything and prove it
 
-lint: environment  ## style and types
+lint: environment  ## style, types, and no call that TensorFlow or Keras removed or changed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	.venv/bin/kcourse audit notebooks src book benchmarks tests/exercises README.md CONTRIBUTING.md examples
 
 unit: environment peers jax  ## every test that needs no browser
 	$(PY) -m pytest -m "not browser" -n auto --dist loadfile -q

@@ -47,7 +47,17 @@ def test_every_way_to_serve_gives_the_same_predictions() -> None:
     ]
 
 
-@pytest.mark.parametrize("script", ["solutions.py", "pipeline.py", "serving.py"])
+def test_the_audit_is_timed_beside_tensorflows_own_upgrade_script() -> None:
+    done = run("audit.py", "--lines", "8000", "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    measured = [row["what"] for row in result["rows"]]
+    assert measured == ["kcourse audit"] * 4 + ["kcourse audit, one file", "tf_upgrade_v2"]
+    assert result["ratio"] > 0
+    assert all(row["seconds"] > 0 and row["mib"] > 0 for row in result["rows"])
+
+
+@pytest.mark.parametrize("script", ["audit.py", "solutions.py", "pipeline.py", "serving.py"])
 def test_a_number_that_makes_no_sense_is_refused(script: str) -> None:
     done = run(script, "--rounds", "0")
     assert done.returncode == 2

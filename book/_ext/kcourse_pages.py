@@ -1,7 +1,7 @@
 """The parts of the book that are taken from the course itself, so that nothing is written twice.
 
 ``{lessons}`` lists the lessons, ``{solutions} CHAPTER`` explains every registered exercise of a
-chapter, ``{changes}`` gathers the lessons' sections on what changed since the notes, and
+chapter, ``{changes}`` shows the table of changes that ``kcourse audit`` applies, and
 ``{verification}`` shows what ``kcourse verify`` measured. Each writes MyST markdown, which is
 parsed in place.
 """
@@ -25,6 +25,8 @@ from kcourse import exercises, lessons
 from kcourse.backends import BACKENDS
 from kcourse.exercise import Exercise
 from kcourse.lessons import Lesson
+from kcourse.migration import table
+from kcourse.migration.table import Change
 from kcourse.solutions import source_of
 
 _CHANGES_HEADING = "## What changed since the notes"
@@ -111,31 +113,46 @@ def _solution(exercise: Exercise) -> Iterator[str]:
 
 
 class Changes(_Generated):
-    """What changed since the notes, lesson by lesson, in the lessons' own words."""
+    """The table of changes, lesson by lesson, with a link to what each lesson says itself."""
 
     def lines(self) -> Iterator[str]:
-        """Yield a section a lesson."""
+        """Yield a section a lesson, and in it a box a change."""
         for lesson in lessons.all_lessons():
-            yield f"## {_text(lesson.title)}"
-            yield f"From the lesson {_link(lesson)}."
-            changes = _changes_of(lesson)
-            if changes is None:
+            if not _has_section_on_changes(lesson):
                 raise self.error(f"{lesson.key} has no section {_CHANGES_HEADING!r}.")
-            yield _links_from_here(changes, lesson)
+            anchor = _CHANGES_HEADING.removeprefix("## ").lower().replace(" ", "-")
+            yield f"## {_text(lesson.title)}"
+            yield (
+                f"The lesson says [in its own words](lessons/{lesson.key}.ipynb#{anchor}) what the "
+                "notes got wrong and what has changed."
+            )
+            for change in table.changes():
+                if change.lesson == lesson.key:
+                    yield from _change(change)
 
 
-def _changes_of(lesson: Lesson) -> str | None:
-    for cell in lesson.notebook.cells:
-        before, heading, after = cell.source.partition(_CHANGES_HEADING)
-        if cell.cell_type == "markdown" and heading and (not before or before.endswith("\n")):
-            return str(re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0].strip())
-    return None
+def _has_section_on_changes(lesson: Lesson) -> bool:
+    return any(
+        cell.cell_type == "markdown" and _CHANGES_HEADING in cell.source.splitlines()
+        for cell in lesson.notebook.cells
+    )
 
 
-def _links_from_here(text: str, lesson: Lesson) -> str:
-    """Return a lesson's text with its links to other lessons as a page of the book needs them."""
-    folder = Path("lessons", lesson.key).parent.as_posix()
-    return re.sub(r"\]\(([\w.-]+\.ipynb)", rf"]({folder}/\1", text)
+def _change(change: Change) -> Iterator[str]:
+    """Yield one entry of the table of changes, in a box that the page's filter can hide."""
+    what = f"{change.kind.capitalize()}: {table.KINDS[change.kind]}. {_text(change.since)}."
+    fix = " `kcourse audit --fix` rewrites it." if change.fix else ""
+    yield f"(change-{change.rule})="
+    yield "::::{container} kcourse-change"
+    yield f":::{{rubric}} `{change.call}`\n:heading-level: 3\n:::"
+    yield f"{what} Rule `{change.rule}`.{fix}"
+    yield f"Today: {_text(change.now)}"
+    yield f"Instead: {_text(change.instead)}"
+    yield "<details><summary>The old code and the new</summary>"
+    yield _python(change.old)
+    yield _python(change.new)
+    yield "</details>"
+    yield "::::"
 
 
 class Verification(_Generated):

@@ -13,3 +13,37 @@ function reachBoxesThatScroll() {
 window.addEventListener("load", reachBoxesThatScroll);
 window.addEventListener("resize", reachBoxesThatScroll);
 document.addEventListener("toggle", reachBoxesThatScroll, { capture: true });
+
+// The page on changes can be filtered. Without this script it is one long page.
+function offerFilter() {
+  const changes = [...document.querySelectorAll(".kcourse-change")];
+  if (!changes.length) {
+    return;
+  }
+  const sections = [...new Set(changes.map((change) => change.closest("section")))];
+  const texts = changes.map((change) => change.textContent.toLowerCase());
+  const label = document.createElement("label");
+  label.textContent = "Show only changes with these words: ";
+  const field = document.createElement("input");
+  field.type = "search";
+  label.append(field);
+  const count = document.createElement("p");
+  count.role = "status";
+  const box = document.createElement("div");
+  box.className = "kcourse-filter";
+  box.append(label, count);
+  sections[0].before(box);
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    changes.forEach((change, index) => {
+      change.hidden = !words.every((word) => texts[index].includes(word));
+    });
+    for (const section of sections) {
+      section.hidden = !section.querySelector(".kcourse-change:not([hidden])");
+    }
+    const shown = changes.filter((change) => !change.hidden).length;
+    count.textContent = words.length ? `${shown} of ${changes.length} changes are shown.` : "";
+  });
+}
+
+window.addEventListener("DOMContentLoaded", offerFilter);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,18 @@ from kcourse.migration import fixing, recovery, sources, table
 from kcourse.migration.finding import Finding, Skipped
 from kcourse.migration.fixing import Edit
 from kcourse.migration.matching import Hit, Matcher
+from kcourse.migration.recovery import Parsed
 from kcourse.migration.resolving import CONVENTIONAL, PEDANTIC, Reader
 from kcourse.migration.sources import Block, Source
 from kcourse.migration.table import Change
 
 #: A comment that says: this line is meant. ``# audit: allow`` or ``# audit: allow rule, rule``.
 _ALLOWED = re.compile(r"#\s*audit:\s*allow\b[ \t]*(?P<rules>[a-z0-9, \t-]*)")
+#: The tag that says the same of a notebook's cell; ``audit-allow-RULE`` says it of one rule.
+_TAG = "audit-allow"
 _LONGEST = 60
+#: The variable that has ``tf.keras`` be Keras 2.
+_LEGACY = "TF_USE_LEGACY_KERAS"
 
 
 @dataclass(frozen=True)
@@ -65,55 +70,49 @@ def audit_source(
 ) -> Audit:
     """Audit a file that was read; the arguments are those of ``audit``."""
     matcher = Matcher(table.changes() if entries is None else entries, pedantic=pedantic)
-    reader = Reader(matcher, CONVENTIONAL | PEDANTIC if pedantic else CONVENTIONAL)
+    assumed = CONVENTIONAL | PEDANTIC if pedantic else CONVENTIONAL
+    legacy = any(_LEGACY in block.text for block in source.blocks)
+    reader = Reader(matcher, assumed, legacy=legacy)
     matcher.reader = reader
-    skipped = []
-    whole: set[int] = set()
-    blocks = [recovery.parse(block.text) for block in source.blocks]
-    reader.trees = [parsed.tree for parsed in blocks]
-    for index, (block, parsed) in enumerate(zip(source.blocks, blocks, strict=True)):
-        if parsed.whole:
-            whole.add(index)
-        for first, last, reason in parsed.skipped:
-            where = (block.offset + first, block.offset + last)
-            skipped.append(Skipped(source.path, block.cell, where, reason))
+    parts = [recovery.parse(block.text) for block in source.blocks]
+    reader.trees = [parsed.tree for parsed in parts]
+    for index, parsed in enumerate(parts):
         reader.read(parsed.tree, index)
     reader.finish()
     findings, edits = [], []
-    lines_of: dict[int, list[str]] = {}
     for hit in matcher.hits:
-        block = source.blocks[hit.block]
-        if hit.block not in lines_of:
-            lines_of[hit.block] = block.text.splitlines()
-        lines = lines_of[hit.block]
-        if _is_allowed(hit, lines):
+        block, parsed = source.blocks[hit.block], parts[hit.block]
+        if _is_allowed(hit, block):
             continue
-        edit = hit.edit if block.rewritable and hit.block in whole else None
-        findings.append(_finding(source.path, block, hit, lines, fixable=edit is not None))
+        edit = hit.edit if block.rewritable and parsed.whole else None
+        findings.append(_finding(source.path, block, hit, parsed, fixable=edit is not None))
         if edit is not None:
-            edits.append((hit.block, _in_characters(edit, lines)))
+            edits.append((hit.block, _in_characters(edit, parsed)))
+    skipped = [
+        Skipped(source.path, block.cell, (block.offset + first, block.offset + last), reason)
+        for block, parsed in zip(source.blocks, parts, strict=True)
+        if block.labelled  # a fence without a label need not be Python
+        for first, last, reason in parsed.skipped
+    ]
     return Audit(sorted(findings), skipped, source, tuple(dict.fromkeys(edits)))
 
 
-def _finding(
-    path: Path, block: Block, hit: Hit, lines: Sequence[str], *, fixable: bool
-) -> Finding:
-    node = hit.node
-    line, end_line = node.lineno, node.end_lineno  # type: ignore[attr-defined]
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        end_line, end = line, len(lines[line - 1])
-    else:
-        end = _characters(lines, end_line, node.end_col_offset)  # type: ignore[attr-defined]
-    start = _characters(lines, line, node.col_offset)  # type: ignore[attr-defined]
+def _finding(path: Path, block: Block, hit: Hit, parsed: Parsed, *, fixable: bool) -> Finding:
+    line, column, end_line, end_column = parsed.place(hit.node)
+    if isinstance(hit.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        # The line that names it says enough.
+        end_line, end_column = line, column + len(_written(hit.node))
+    line, column = block.place(line, column + 1)
+    end_line, end_column = block.place(end_line, end_column + 1)
     return Finding(
         file=path,
         cell=block.cell,
-        line=block.offset + line,
-        column=block.indent + start + 1,
-        end_line=block.offset + end_line,
-        end_column=block.indent + end + 1,
+        line=line,
+        column=column,
+        end_line=end_line,
+        end_column=end_column,
         rule=hit.change.rule,
-        message=f"`{_written(node)}`: {hit.detail or hit.change.now}",
+        message=f"`{_written(hit.node)}`: {hit.detail or hit.change.now}",
         replacement=hit.change.instead,
         fixable=fixable,
     )
@@ -135,26 +134,21 @@ def _written(node: ast.AST) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _is_allowed(hit: Hit, lines: Sequence[str]) -> bool:
+def _is_allowed(hit: Hit, block: Block) -> bool:
+    """Whether the line says that it is meant, or the notebook's cell does by a tag."""
+    if {_TAG, f"{_TAG}-{hit.change.rule}"} & set(block.tags):
+        return True
     line: int = hit.node.lineno  # type: ignore[attr-defined]
-    allowed = _ALLOWED.search(lines[line - 1]) if line <= len(lines) else None
+    allowed = _ALLOWED.search(block.text.split("\n")[line - 1])
     if allowed is None:
         return False
     rules = allowed["rules"].replace(",", " ").split()
     return not rules or hit.change.rule in rules
 
 
-def _in_characters(edit: Edit, lines: Sequence[str]) -> Edit:
+def _in_characters(edit: Edit, parsed: Parsed) -> Edit:
     return replace(
         edit,
-        column=_characters(lines, edit.line, edit.column),
-        end_column=_characters(lines, edit.end_line, edit.end_column),
+        column=parsed.characters(edit.line, edit.column),
+        end_column=parsed.characters(edit.end_line, edit.end_column),
     )
-
-
-def _characters(lines: Sequence[str], line: int, column: int) -> int:
-    """Return a column of Python's ``ast``, which counts bytes of UTF-8, in characters."""
-    text = lines[line - 1] if line <= len(lines) else ""
-    if text.isascii():
-        return column
-    return len(text.encode()[:column].decode(errors="ignore"))

@@ -249,7 +249,7 @@ class _Part:
                 assert isinstance(comma, libcst.Comma)
                 start, end = self.span(comma)
                 if not self._comments(end, cuts[-1][1]):
-                    cuts = [(start, cuts[-1][1])]
+                    cuts = [*(cut for cut in cuts if cut[1] <= start), (start, cuts[-1][1])]
         merged: list[tuple[int, int]] = []
         for start, end in cuts:
             if merged and not self.text[merged[-1][1] : start].strip():

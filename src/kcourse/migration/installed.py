@@ -135,14 +135,15 @@ def _arguments(thing: Callable[..., Any]) -> set[str] | None:
         except (TypeError, ValueError):
             return None
         taken |= {one.name for one in parameters if one.kind in _BY_NAME}
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        rest = next((one.name for one in parameters if one.kind is one.VAR_KEYWORD), None)
+        if rest is None:
             return taken - {"self"}
-        popped = _POPPED.findall(inspect.getsource(init))
-        taken |= {name for pair in popped for name in pair if name}
-        if not isinstance(thing, type):
-            return None
-        if _REFUSES.search(inspect.getsource(init)):
+        source = inspect.getsource(init)
+        taken |= {name for pair in _POPPED.findall(source) for name in pair if name}
+        if _REFUSES.search(source):
             return taken - {"self"}
+        if not re.search(_HANDS_ON + rest, source):
+            return None  # they are not for the class above, so they may be anything
     return None
 
 
@@ -150,6 +151,8 @@ _PUBLIC = re.compile(r"tensorflow\._api\.v2\.|tensorflow\.keras$|keras\.(?!src)|
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 #: Arguments that a function takes out of its ``**kwargs``, and that it refuses the rest.
 _POPPED = re.compile(r'kwargs\.(?:pop|get)\(\s*"(\w+)"|"(\w+)" in kwargs')
+#: … or hands them on.
+_HANDS_ON = r"super\(\)\.__init__\((?:[^()]|\([^()]*\))*\*\*"
 _REFUSES = re.compile(r"if kwargs:\s+raise (?:ValueError|TypeError)")
 
 

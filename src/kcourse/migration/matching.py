@@ -15,7 +15,7 @@ from kcourse.migration import installed, namespaces
 from kcourse.migration.checks import ALL
 from kcourse.migration.checks.registry import Check
 from kcourse.migration.fixing import Edit
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import EVERY_ERROR, Function, Reader
 from kcourse.migration.table import Change, Pattern
 from kcourse.migration.values import (
     UNKNOWN_PART,
@@ -91,7 +91,13 @@ class Matcher:
 
     def knows(self, path: str) -> bool:
         """Return whether a change tells of this name."""
-        return next(self._of_name(path), None) is not None or bool(installed.missing(path))
+        return next(self._of_name(path), None) is not None or self._missing(path) is not None
+
+    def _missing(self, path: str) -> tuple[str, str] | None:
+        """Return where a dotted name stops to be there, unless the file puts it there itself."""
+        lost = installed.missing(path)
+        assert self.reader is not None
+        return None if lost and lost[1] in self.reader.assigned else lost
 
     def name(self, node: ast.AST, path: str, statement: ast.ImportFrom | None = None) -> bool:
         """Hear of a use or an import of a name."""
@@ -104,7 +110,7 @@ class Matcher:
                 self._meet(change, node, self._new_name(change, pattern, node, path))
         if found or isinstance(node, ast.Name) or path in self._on_the_way:
             return found
-        if lost := installed.missing(path):
+        if lost := self._missing(path):
             self._meet_missing("no_such_name", node, *lost, sorted(installed.names()[lost[0]]))
             return True
         return found
@@ -113,15 +119,18 @@ class Matcher:
         """Hear of an attribute of an object."""
         for change, pattern in self._methods.get(node.attr, ()):
             if not _has_conditions(pattern) and self._is_of(owner, pattern):
-                self._meet(change, node, _new_attribute(change, node))
+                # Of an object that nothing is known of, nothing is rewritten.
+                self._meet(change, node, _new_attribute(change, node) if owner else None)
 
     def call(self, call: Call) -> None:
         """Hear of a call."""
+        call = _without_partial(call)
         for change, pattern in self._of_call(call):
             if pattern.only and not _is_spelled(call.callee, pattern.target):
                 continue
-            if (node := _fits(pattern, call)) is not None:
-                self._meet(change, node, _new_call(change, call, node))
+            known = not (isinstance(call.callee, Bound) and call.callee.owner is None)
+            for node in _fits(pattern, call):
+                self._meet(change, node, _new_call(change, call, node) if known else None)
         self._check_arguments(call)
         self._check(ALL.for_call(_called(call)), call)
 
@@ -160,10 +169,10 @@ class Matcher:
                     yield from self._calls.get(path, ())
             return
         if isinstance(callee, Bound):
+            owner = callee.owner if isinstance(callee.owner, Instance) else None
+            if owner and owner.user and owner.user.defines(callee.name):
+                return  # a method of the audited code's own
             for change, pattern in self._methods.get(callee.name, ()):
-                owner = callee.owner if isinstance(callee.owner, Instance) else None
-                if owner is not None and owner.user and owner.user.defines(callee.name):
-                    return  # a method of the audited code's own
                 if _has_conditions(pattern) and self._is_of(owner, pattern):
                     yield change, pattern
         elif isinstance(callee, Instance):
@@ -199,7 +208,7 @@ class Matcher:
         for check in checks:
             if (change := self._checks.get(check.__name__)) is not None:
                 for node in check(thing, self.reader):
-                    self._meet(change, node, None)
+                    self._meet(change, node, _new_of_check(change, thing, node), elsewhere=True)
 
     def _check_arguments(self, call: Call) -> None:
         """Tell of keyword arguments that a function does not take and the table does not know."""
@@ -228,7 +237,13 @@ class Matcher:
         self._meet(self._checks[check], node, None, detail)
 
     def _meet(
-        self, change: Change, node: ast.AST, edit: Edit | None, detail: str = ""
+        self,
+        change: Change,
+        node: ast.AST,
+        edit: Edit | None,
+        detail: str = "",
+        *,
+        elsewhere: bool = False,
     ) -> Hit | None:
         reader = self.reader
         assert reader is not None
@@ -236,7 +251,8 @@ class Matcher:
             return None
         self._met.add((change.rule, id(node)))
         self._told.add(id(node))
-        hit = Hit(change, reader.block, node, edit, detail)
+        block = reader.block_of(node) if elsewhere else reader.block
+        hit = Hit(change, block, node, edit, detail)
         self.hits.append(hit)
         return hit
 
@@ -249,6 +265,8 @@ class Matcher:
         module, _, name = target.rpartition(".")
         if hit is None or name != path.rpartition(".")[2]:
             return
+        if module.rpartition(".")[2][:1].isupper():
+            return  # nothing can be imported from a class
         moved = self._moved[statement]
         moved.append((hit, module))
         if len(moved) == len(statement.names) and len({where for _, where in moved}) == 1:
@@ -256,9 +274,7 @@ class Matcher:
             for one, _ in moved:
                 self.hits[self.hits.index(one)] = Hit(one.change, one.block, one.node, edit)
 
-    def _new_name(
-        self, change: Change, pattern: Pattern, node: ast.AST, path: str
-    ) -> Edit | None:
+    def _new_name(self, change: Change, pattern: Pattern, node: ast.AST, path: str) -> Edit | None:
         """Return the edit that writes the new name by what the file calls its modules."""
         target = _target(change, pattern, path)
         if not target or not isinstance(node, ast.Attribute):
@@ -334,23 +350,31 @@ def _passes_on(user: UserClass, pattern: Pattern) -> bool:
     return arguments.kwarg is not None and bool(pattern.keyword) and not own & set(pattern.keyword)
 
 
-def _fits(pattern: Pattern, call: Call) -> ast.AST | None:
-    """Return what of a call the pattern is about; ``None`` if it is not about this call."""
-    node: ast.AST = call.node
+def _fits(pattern: Pattern, call: Call) -> list[ast.AST]:
+    """Return what of a call the pattern is about; nothing if it is not about this call."""
+    nodes: list[ast.AST] = [call.node]
     if pattern.keyword:
-        given = [one for one in call.node.keywords if one.arg in pattern.keyword]
-        if not given:
-            return None
-        node = given[0]
+        nodes = [one for one in call.node.keywords if one.arg in pattern.keyword]
     name, position = _argument(pattern)
     if pattern.without:
         if call.open or any(one in call.keywords for one in pattern.without):
-            return None
+            return []
         if name in pattern.without:
-            return None if call.gives(name, position) else node
+            return [] if call.gives(name, position) else nodes
     if pattern.argument and not _argument_fits(pattern, call, name, position):
-        return None
-    return node
+        return []
+    if pattern.argument and not pattern.keyword:
+        nodes = [one for one in call.node.keywords if one.arg == name] or nodes
+    return nodes
+
+
+def _without_partial(call: Call) -> Call:
+    """Return what ``functools.partial(f, x)`` will call: ``f(x)``, and perhaps with more."""
+    given = call.positional[0] if call.positional else None
+    partial = isinstance(call.callee, Named) and call.callee.path == "functools.partial"
+    if partial and isinstance(given, Named):
+        return Call(call.node, given, call.positional[1:], call.keywords, open=True)
+    return call
 
 
 def _argument(pattern: Pattern) -> tuple[str, int | None]:
@@ -364,8 +388,9 @@ def _argument_fits(pattern: Pattern, call: Call, name: str, position: int | None
         return False
     value = call.argument(name, position)
     if pattern.matches:
-        known = isinstance(value, Text) and not value.text.endswith(UNKNOWN_PART)
-        return known and isinstance(value, Text) and bool(re.search(pattern.matches, value.text))
+        if not isinstance(value, Text) or value.text.endswith(UNKNOWN_PART):
+            return False
+        return re.search(pattern.matches, value.text) is not None
     if pattern.equals is not None:
         if isinstance(value, Text):
             return bool(value.text == pattern.equals)
@@ -390,6 +415,9 @@ def _is_expected(change: Change, reader: Reader) -> bool:
     if name == "ModuleNotFoundError":
         raised.add("ImportError")
     raised -= {"Exception", "BaseException", "object"}
+    raised.add(EVERY_ERROR)
+    if any(pattern.check.startswith("no_such") for pattern in change.find):
+        raised |= {"AttributeError", "ImportError", "TypeError", "ValueError"}
     # An import of a name that is gone fails as an import.
     if any(pattern.name for pattern in change.find) and name == "AttributeError":
         raised |= {"ImportError", "ModuleNotFoundError"}
@@ -409,6 +437,15 @@ def _new_attribute(change: Change, node: ast.Attribute) -> Edit | None:
 def _new_definition(change: Change, node: Function) -> Edit | None:
     if change.fix and change.fix.method:
         return Edit("definition", *_span(node), old=node.name, new=change.fix.method)
+    return None
+
+
+def _new_of_check(change: Change, thing: Any, node: ast.AST) -> Edit | None:
+    """Return the edit of what a check found: an argument of a call, or a definition."""
+    if isinstance(thing, Call) and isinstance(node, ast.keyword):
+        return _new_call(change, thing, node)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return _new_definition(change, node)
     return None
 
 

@@ -98,6 +98,11 @@ _PARENTS = {
     "tensorflow.GradientTape": "",
     "tensorflow.train.Checkpoint": "",
     "tensorflow.train.CheckpointManager": "",
+    "tensorflow.compat.v1.train.Optimizer": "",
+    **{
+        f"tensorflow.compat.v1.train.{name}Optimizer": "tensorflow.compat.v1.train.Optimizer"
+        for name in ("Adadelta", "Adagrad", "Adam", "GradientDescent", "Momentum", "RMSProp")
+    },
     "tensorflow.lite.Interpreter": "",
     "tensorflow.lite.TFLiteConverter": "",
     "tensorflow.distribute.Strategy": "",
@@ -106,6 +111,8 @@ _PARENTS = {
     "tensorflow.distribute.TPUStrategy": "tensorflow.distribute.Strategy",
     "tensorflow.distribute.MultiWorkerMirroredStrategy": "tensorflow.distribute.Strategy",
     "tensorflow.distribute.ParameterServerStrategy": "tensorflow.distribute.Strategy",
+    "tensorflow.distribute.experimental.TPUStrategy": "tensorflow.distribute.Strategy",
+    "tensorflow.distribute.experimental.ParameterServerStrategy": "tensorflow.distribute.Strategy",
     "tensorflow.distribute.experimental.CentralStorageStrategy": "tensorflow.distribute.Strategy",
     "tensorflow.distribute.experimental.MultiWorkerMirroredStrategy": (
         "tensorflow.distribute.Strategy"
@@ -152,6 +159,7 @@ _RETURNS = {
     "sklearn.utils.class_weight.compute_class_weight": _ARRAY,
     **{f"numpy.{name}": _ARRAY for name in ("array", "asarray", "ones", "zeros")},
     "tensorflow.train.latest_checkpoint": "tensorflow.train.latest_checkpoint",
+    "keras.utils.get_file": "keras.utils.get_file",
 } | {
     f"{module}.{name}": _DATASET
     for module in ("keras.utils", "keras.preprocessing")
@@ -173,6 +181,10 @@ _ATTRIBUTES = {
     },
     "keras.layers.Layer": {"output": _SYMBOLIC, "input": _SYMBOLIC},
     "keras.callbacks.Callback": {"model": _MODEL},
+    "tensorflow.data.Options": {
+        "experimental_distribute": "tensorflow.data.experimental.DistributeOptions",
+        "experimental_optimization": "tensorflow.data.experimental.OptimizationOptions",
+    },
 }
 _LISTS = {
     "keras.Model": {
@@ -192,7 +204,11 @@ _METHODS = {
         "predict": "numpy.ndarray",
     },
     "keras.layers.Layer": {"get_config": CONFIG},
-    "keras.preprocessing.image.ImageDataGenerator": {},
+    "keras.preprocessing.image.ImageDataGenerator": {
+        "flow": "keras.preprocessing.image.Iterator",
+        "flow_from_dataframe": "keras.preprocessing.image.Iterator",
+        "flow_from_directory": "keras.preprocessing.image.Iterator",
+    },
 }
 #: Methods of a dataset that return no dataset.
 _NO_DATASETS = {
@@ -223,6 +239,12 @@ _TENSORS = {
     "random.normal",
     "random.uniform",
     "random.truncated_normal",
+    # A symbolic tensor of Keras raises in these, so what they return is a tensor.
+    *("abs", "add", "argmax", "argmin", "cast", "concat", "divide", "equal", "exp", "expand_dims"),
+    *("gather", "greater", "less", "matmul", "maximum", "minimum", "multiply", "one_hot", "pow"),
+    *("reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum", "reshape", "sqrt"),
+    *("square", "squeeze", "stack", "subtract", "tanh", "transpose", "zeros_like", "ones_like"),
+    *("math.log", "math.exp", "math.reduce_mean", "math.reduce_sum", "nn.relu", "nn.softmax"),
 }
 
 
@@ -292,7 +314,7 @@ def elements(of: tuple[str, ...], name: str) -> str:
 
 
 def method_returns(of: tuple[str, ...], name: str) -> str:
-    """Return the class of what a method of an object of these classes returns; empty if not known."""
+    """Return the class of what a method of these classes returns; empty if not known."""
     if _DATASET in of:
         return "" if name in _NO_DATASETS else _DATASET
     return _first(_METHODS, of, name)

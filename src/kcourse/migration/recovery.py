@@ -51,12 +51,13 @@ class Parsed:
         line, end_line = node.lineno, node.end_lineno  # type: ignore[attr-defined]
         return (
             line,
-            self._characters(line, node.col_offset),  # type: ignore[attr-defined]
+            self.characters(line, node.col_offset),  # type: ignore[attr-defined]
             end_line,
-            self._characters(end_line, node.end_col_offset),  # type: ignore[attr-defined]
+            self.characters(end_line, node.end_col_offset),  # type: ignore[attr-defined]
         )
 
-    def _characters(self, line: int, column: int) -> int:
+    def characters(self, line: int, column: int) -> int:
+        """Return a column of ``ast``, which counts bytes of UTF-8, in characters."""
         text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
         if text.isascii():
             return column
@@ -508,6 +509,8 @@ class _Recovery:
         #: How many bytes long the lines are to which something was added.
         self.longest: dict[int, int] = {}
         self.skipped: list[tuple[int, int, str]] = []
+        #: How many lines may be read again, so that many open ends take linear time.
+        self.patience = 20 * len(self.texts)
 
     def tree(self) -> ast.Module:
         """Return the tree of what is Python."""
@@ -564,21 +567,32 @@ class _Recovery:
     def _node(self, statement: _Statement) -> tuple[_Node | None, int]:
         """Return the statement as far as it is Python, and the last line that this takes."""
         for candidate in self._candidates(statement):
-            code = self._code(candidate)
-            word = _word(code)
-            for variant, moved in _variants(code, candidate, self._is_followed(candidate)):
-                if word in {"match", "case"} and not variant.endswith(":"):
-                    # They are names too.
-                    word = word if _parsed(variant) is None else ""
-                if _is_good(variant, word):
-                    header = _is_header(variant, word)
-                    return _Node(candidate, variant, word, header, moved), candidate.last
-            if candidate.last > candidate.first and (node := self._with_gaps(candidate, code)):
+            if node := self._mended(candidate) or self._with_gaps(candidate):
                 return node, candidate.last
+        if (head := self._head(statement)) and (node := self._mended(head)):
+            # The call is known, and that its arguments are not.
+            lost = self.texts[statement.first : statement.last + 1]
+            self.skipped.append((statement.first + 2, statement.last + 1, _reason(lost)))
+            return node, statement.last
         return self._lost(statement)
 
-    def _with_gaps(self, statement: _Statement, code: str) -> _Node | None:
+    def _mended(self, statement: _Statement) -> _Node | None:
+        """Return the statement, as it stands or as it may have been meant."""
+        code = self._code(statement)
+        word = _word(code)
+        for variant, moved in _variants(code, statement, self._is_followed(statement)):
+            if word in {"match", "case"} and not variant.endswith(":"):
+                # They are names too.
+                word = word if _parsed(variant) is None else ""
+            if _is_good(variant, word):
+                return _Node(statement, variant, word, _is_header(variant, word), moved)
+        return None
+
+    def _with_gaps(self, statement: _Statement) -> _Node | None:
         """Return a long statement without those of its lines that are no Python."""
+        if statement.last == statement.first:
+            return None
+        code = self._code(statement)
         word = _word(code)
         lines = next(_closed(code + statement.quotes, statement.closers)).split("\n")
         gaps: dict[int, str] = {}
@@ -601,21 +615,32 @@ class _Recovery:
         lines = self.texts[statement.first : statement.last + 1]
         lines[-1] = lines[-1][: statement.end]
         lines[0] = _bare(lines[0])
-        return "\n".join(lines).rstrip()
+        return "\n".join(lines).rstrip().removesuffix("\\")
 
     def _candidates(self, statement: _Statement) -> Iterator[_Statement]:
+        """Yield the statement, and what of it may be one; the rest is then read again."""
         yield statement
-        first = statement.first
+        first, last = statement.first, statement.last
+        self.patience -= last - first
+        head = self._head(statement)
+        if head is None or self.patience < 0:
+            return
         indent = indent_of(self.texts[first])
-        for number in range(first + 1, statement.last + 1):
+        for number in range(first + 1, last + 1):
             text = self.texts[number]
             bare = _bare(text)
             if bare and bare[0] not in ")]}#" and indent_of(text) <= indent:
                 yield self.reading.lines.cut(first, number)
                 break
-        if statement.closers and statement.last > first:
-            # Of what is never closed, the first line at least.
-            yield self.reading.lines.cut(first, first + 1)
+        if statement.closers or head.quotes or self.texts[first].rstrip().endswith("\\"):
+            # What is never closed, or closed by the quotes that open the next string.
+            yield head
+
+    def _head(self, statement: _Statement) -> _Statement | None:
+        """Return the first line of a longer statement."""
+        if statement.last == statement.first:
+            return None
+        return self.reading.lines.cut(statement.first, statement.first + 1)
 
     def _is_followed(self, statement: _Statement) -> bool:
         """Tell whether the next line stands further to the right, as a body does."""
@@ -816,7 +841,7 @@ def _adapt(node: _Node, chain: tuple[str, str], after: str, parent: str) -> None
         )
     )
     if alone:
-        # Only what stands on the same line after the colon is lost in a match or a case.
+        # Its body, on the same line or below, is read as that of an if.
         inline = "" if node.header else node.text[node.text.find(":") + 1 :]
         text = f"if 1:{inline}"
         if not node.header and _parsed(text) is None:

@@ -36,6 +36,9 @@ from kcourse.migration.values import (
     joined,
 )
 
+#: Stands for all exceptions among those that are handled.
+EVERY_ERROR = "*"
+
 #: Names that a text may use without showing the import.
 CONVENTIONAL = {"tf": "tensorflow", "keras": "keras", "np": "numpy"}
 #: Those that are assumed only when asked for.
@@ -106,8 +109,12 @@ class Scope:
 class Reader:
     """Reads blocks of code that share their names, as the cells of a notebook do."""
 
-    def __init__(self, listener: Listener, assumed: dict[str, str]) -> None:
+    def __init__(
+        self, listener: Listener, assumed: dict[str, str], *, legacy: bool = False
+    ) -> None:
         self._listener = listener
+        #: ``tensorflow.keras`` is Keras 2 here.
+        self._legacy = legacy
         self._assumed = assumed
         self._scope = self._module = Scope(None)
         self._block: Any = None
@@ -212,7 +219,7 @@ class Reader:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Every name, attribute and imported name of the whole file."""
+        """Every name, attribute and imported name or module of the whole file."""
         found: set[str] = set()
         for tree in self.trees:
             for node in ast.walk(tree):
@@ -222,7 +229,27 @@ class Reader:
                     found.add(node.attr)
                 elif isinstance(node, ast.alias):
                     found.update(node.name.split("."))
+                elif isinstance(node, ast.ImportFrom):
+                    found.update((node.module or "").split("."))
         return frozenset(found)
+
+    @cached_property
+    def assigned(self) -> frozenset[str]:
+        """Every attribute that the file assigns, of any object or module."""
+        return frozenset(
+            node.attr
+            for tree in self.trees
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        )
+
+    def block_of(self, node: ast.AST) -> Any:
+        """Return the block that a node stands in, which may be another than the one read now."""
+        if len(self.trees) > 1:
+            for index, tree in enumerate(self.trees):
+                if any(one is node for one in ast.walk(tree)):
+                    return index
+        return self._block
 
     @property
     def runs_later(self) -> bool:
@@ -298,6 +325,8 @@ class Reader:
                 self._get(owner, target)
         else:
             self._evaluate(target)
+            if isinstance(target, ast.Subscript):
+                self._forget(target.value)
 
     def _function(self, node: Function) -> None:
         self._define(node, None)
@@ -359,7 +388,7 @@ class Reader:
         return function.returns
 
     def _attributes(self, user: UserClass) -> dict[str, Value]:
-        """Return what a class's methods assign to ``self``, reading them now if nobody has asked."""
+        """Return what methods assign to ``self``, reading them now if nobody has asked."""
         if user.attributes is None:
             user.attributes = {}
             for parent in user.parents:
@@ -412,7 +441,7 @@ class Reader:
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
-            path = _module(alias.name)
+            path = self._standing(alias.name)
             reported = self._tell_name(alias, path)
             if alias.asname:
                 self._scope.bind(alias.asname, Named(path, reported))
@@ -421,7 +450,7 @@ class Reader:
                 self._scope.bind(first, Named(first))
 
     def _import_from(self, node: ast.ImportFrom) -> None:
-        module = _module(node.module or "")
+        module = self._standing(node.module or "")
         for alias in node.names:
             if node.level or node.module is None:
                 self._scope.bind(alias.asname or alias.name, None)
@@ -431,7 +460,7 @@ class Reader:
             else:
                 path = f"{module}.{alias.name}"
                 reported = self._tell_name(alias, path, node)
-                self._scope.bind(alias.asname or alias.name, Named(_module(path), reported))
+                self._scope.bind(alias.asname or alias.name, Named(self._standing(path), reported))
         if node.level and any(alias.name == "*" for alias in node.names):
             self._stars.append(None)
 
@@ -442,7 +471,7 @@ class Reader:
         self._branches([node.body, node.orelse])
         self.guarded -= guarded
 
-    def _branches(self, bodies: list[list[ast.stmt]]) -> None:
+    def _branches(self, bodies: list[list[ast.stmt]], *, loop: bool = False) -> None:
         """Read ways of which one is taken, and keep what holds after all of them."""
         before = self._scope.names
         ends: list[dict[str, Value]] = []
@@ -450,19 +479,20 @@ class Reader:
         for body in bodies:
             self._scope.names = dict(before)
             self._body(body)
-            if not (body and isinstance(body[-1], _LEAVES)):
+            # What leaves the body of a loop goes on behind the loop.
+            if loop or not (body and isinstance(body[-1], _LEAVES)):
                 ends.append(self._scope.names)
         self._depth -= 1
         self._scope.names = _merged(ends) if ends else before
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         self._bind(node.target, self._element(self._evaluate(node.iter)))
-        self._branches([node.body, []])
+        self._branches([node.body, []], loop=True)
         self._body(node.orelse)
 
     def _while(self, node: ast.While) -> None:
         self._evaluate(node.test)
-        self._branches([node.body, []])
+        self._branches([node.body, []], loop=True)
         self._body(node.orelse)
 
     def _try(self, node: ast.Try) -> None:
@@ -477,12 +507,16 @@ class Reader:
         ends = [self._scope.names]
         self._depth += 1
         for handler in node.handlers:
+            # What is done when a name is not there is for another version.
+            fallback = bool(set(_exceptions(handler.type, handler.body)) & _NOT_THERE)
+            self.guarded += fallback
             self._scope.names = dict(before)
             if handler.type:
                 self._evaluate(handler.type)
             if handler.name:
                 self._scope.bind(handler.name, None)
             self._body(handler.body)
+            self.guarded -= fallback
             if not (handler.body and isinstance(handler.body[-1], _LEAVES)):
                 ends.append(self._scope.names)
         self._depth -= 1
@@ -572,7 +606,7 @@ class Reader:
         """Return an attribute, and tell the listener of it."""
         name = node.attr
         if isinstance(owner, Named):
-            path = _module(f"{owner.path}.{name}")
+            path = self._standing(f"{owner.path}.{name}")
             return Named(path, owner.reported or self._tell_name(node, path))
         if isinstance(owner, Either):
             return self._get_of_either(owner, node)
@@ -584,7 +618,7 @@ class Reader:
         return Bound(owner, name) if isinstance(owner, Text) else None
 
     def _get_of_either(self, owner: Either, node: ast.Attribute) -> Value:
-        paths = [_module(f"{one.path}.{node.attr}") for one in owner.names]
+        paths = [self._standing(f"{one.path}.{node.attr}") for one in owner.names]
         reported = all(map(self._listener.knows, paths)) and self._tell_name(node, paths[0])
         return Either(tuple(Named(path, reported) for path in paths))
 
@@ -604,6 +638,23 @@ class Reader:
 
     def _call(self, node: ast.Call) -> Value:
         callee = self._evaluate(node.func)
+        kept = self.handled
+        if isinstance(callee, UserFunction):
+            self.handled = (*kept, _tried(callee))
+        try:
+            call = self._arguments(node, callee)
+        finally:
+            self.handled = kept
+        if not self._quiet:
+            self._listener.call(call)
+        self._hand_over(call)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
+            self._forget(node.func.value)
+        if isinstance(node.func, ast.Name) and callee is None:
+            return self._builtin(node.func.id, call)
+        return self._result(call)
+
+    def _arguments(self, node: ast.Call, callee: Value) -> Call:
         positional: list[Value] = []
         open_ = False
         for argument in node.args:
@@ -621,19 +672,22 @@ class Reader:
                     keywords |= value.values
             else:
                 keywords[keyword.arg] = value
-        call = Call(node, callee, positional, keywords, open_)
-        if not self._quiet:
-            self._listener.call(call)
-        self._hand_over(call)
-        if isinstance(node.func, ast.Name) and callee is None:
-            return self._builtin(node.func.id, call)
-        return self._result(call)
+        return Call(node, callee, positional, keywords, open_)
+
+    def _forget(self, node: ast.expr) -> None:
+        """Note that a list or dict that is changed in place is not what was written any more."""
+        if isinstance(node, ast.Name) and isinstance(self._name(node), Items | Mapping):
+            self._bind(node, None)
 
     @staticmethod
     def _hand_over(call: Call) -> None:
         """Note that a function that is not of a library may add layers to a model."""
         callee, func = call.callee, call.node.func
-        if isinstance(callee, Named | Either | Instance):
+        if isinstance(callee, Either):
+            callee = callee.names[0]
+        if isinstance(callee, Named) and callee.path.startswith(("keras.", "tensorflow.")):
+            return
+        if isinstance(callee, Instance):
             return
         if callee is None and isinstance(func, ast.Name) and hasattr(builtins, func.id):
             return
@@ -680,9 +734,9 @@ class Reader:
             return self._returns(callee)
         if isinstance(callee, Bound):
             return self._result_of_method(callee, call)
-        if isinstance(callee, Instance) and callee.of("keras.layers.Layer"):
-            if any(map(_is_symbolic, call.positional)):
-                return Instance(("keras.KerasTensor",), call=call, producer=callee)
+        is_layer = isinstance(callee, Instance) and callee.of("keras.layers.Layer")
+        if is_layer and any(map(_is_symbolic, call.positional)):
+            return Instance(("keras.KerasTensor",), call=call, producer=callee)
         return None
 
     def _result_of_name(self, path: str, call: Call) -> Value:
@@ -787,6 +841,9 @@ class Reader:
             return owner.values[key.value] if inside else None
         if isinstance(owner, Mapping) and isinstance(key, Text):
             return owner.values.get(key.text)
+        for kind in ("keras.KerasTensor", "tensorflow.Tensor"):
+            if isinstance(owner, Instance) and owner.of(kind):
+                return Instance((kind,))
         return None
 
     def _bin_op(self, node: ast.BinOp) -> Value:
@@ -860,6 +917,15 @@ class Reader:
 
     # Parts of the above.
 
+    def _standing(self, path: str) -> str:
+        """Return a dotted name with the modules that have another name under their usual one."""
+        if not path.startswith("tensorflow."):
+            return path
+        path = _SAME_MODULE.sub("tensorflow", path)
+        if self._legacy and (path + ".").startswith("tensorflow.keras."):
+            return f"tf_{path.removeprefix('tensorflow.')}"  # the package of Keras 2
+        return path
+
     @staticmethod
     def _element(value: Value) -> Value:
         """Return what iterating over a value gives."""
@@ -887,7 +953,8 @@ class Reader:
         if isinstance(value, Either):
             value = value.names[0]
         if isinstance(value, Named) and (above := namespaces.classes(value.path)):
-            return Instance(above)
+            # An argument called a symbolic tensor is a tensor when its function runs.
+            return Instance(above) if "keras.KerasTensor" not in above else None
         if isinstance(value, UserClass):
             return Instance(value.classes, user=value)
         return None
@@ -924,6 +991,15 @@ class Reader:
 #: The expressions that the listener hears of as nodes.
 _TOLD = {ast.Subscript, ast.Attribute, ast.Compare}
 
+#: Methods that change a list or a dict in place.
+_CHANGES = {
+    *("append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault"),
+    *("sort", "update"),
+}
+
+#: Exceptions that tell that a name is not there.
+_NOT_THERE = {"AttributeError", "ImportError", "ModuleNotFoundError"}
+
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 #: A field of ``str.format``.
@@ -935,10 +1011,6 @@ _SAME_SYMBOL = {
     for keras in ("keras.", "tensorflow.keras.")
     for name in ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply")
 }
-
-
-def _module(path: str) -> str:
-    return _SAME_MODULE.sub("tensorflow", path) if path.startswith("tensorflow.") else path
 
 
 def _merged(ends: list[dict[str, Value]]) -> dict[str, Value]:
@@ -969,11 +1041,14 @@ def _text_of(value: Value) -> str:
 def _asks_for_a_version(test: ast.expr) -> bool:
     """Whether a condition asks which version runs, or whether a name is there."""
     for node in ast.walk(test):
-        if isinstance(node, ast.Attribute) and node.attr in {"__version__", "VERSION"}:
-            return True
-        if isinstance(node, ast.Name) and node.id in {"hasattr", "__version__"}:
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        if name == "hasattr" or (name and _VERSION.search(name)):
             return True
     return False
+
+
+#: Names that stand for a version: ``__version__``, ``IS_TF2``, ``tf_v1``, ``keras_3``.
+_VERSION = re.compile(r"version|(^|_)(tf|tensorflow|keras)_?v?[123](_|$)", re.IGNORECASE)
 
 
 def _exceptions(node: ast.expr | None, body: list[ast.stmt]) -> Iterator[str]:
@@ -994,6 +1069,27 @@ def _exceptions(node: ast.expr | None, body: list[ast.stmt]) -> Iterator[str]:
                 yield from ("ImportError", "ModuleNotFoundError", "AttributeError")
         elif name:
             yield name
+
+
+def _tried(function: UserFunction) -> frozenset[str]:
+    """Return the exceptions that a function handles when it calls one of its arguments.
+
+    What is handed to such a function is meant to fail: ``attempt(lambda: model.fit(...))``.
+    """
+    if function.tries is None:
+        arguments = function.node.args
+        names = {one.arg for one in (*arguments.args, *arguments.kwonlyargs)}
+        tried: set[str] = set()
+        for node in ast.walk(function.node):
+            if not isinstance(node, ast.Try):
+                continue
+            calls = (one for part in node.body for one in ast.walk(part))
+            if any(isinstance(one, ast.Call) and _last_name(one.func) in names for one in calls):
+                for handler in node.handlers:
+                    named = set(_exceptions(handler.type, []))
+                    tried |= named if named and not named & names else {EVERY_ERROR}
+        function.tries = frozenset(tried)
+    return function.tries
 
 
 def _expected(node: ast.expr) -> Iterator[str]:

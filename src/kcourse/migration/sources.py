@@ -14,7 +14,7 @@ import re
 import tokenize
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
@@ -83,6 +83,8 @@ class Block:
     #: Where it begins and ends in the text of the file, or of its cell.
     start: int = field(default=0, repr=False)
     end: int = field(default=0, repr=False)
+    #: The tags of the notebook's cell.
+    tags: tuple[str, ...] = ()
 
     def place(self, line: int, column: int) -> tuple[int, int]:
         """Return line and column in the file (or the cell) of a line and a column in the block.
@@ -264,7 +266,14 @@ def _blocks_of_cell(cell: _Cell) -> Iterator[Block]:
             head = number + 1
         elif line.strip():
             break
-    yield _block(lines, [""] * len(lines), cell.number, 0, (0, len(cell.source)), head=head)
+    block = _block(lines, [""] * len(lines), cell.number, 0, (0, len(cell.source)), head=head)
+    yield replace(block, tags=_tags(cell.content))
+
+
+def _tags(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
 def _holds_python(cell: Mapping[str, Any]) -> bool:

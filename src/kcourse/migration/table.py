@@ -178,6 +178,8 @@ def _check(one: Change) -> None:
     for pattern in one.find:
         anchors = (pattern.name, pattern.call, pattern.method, pattern.define, pattern.check)
         if sum(map(bool, anchors)) != 1:
-            raise ValueError(f"{pattern} must have exactly one of name, call, method, define, check")
+            raise ValueError(
+                f"{pattern} must have exactly one of name, call, method, define, check"
+            )
     if one.fix and sum(bool(getattr(one.fix, field.name)) for field in fields(Fix)) != 1:
         raise ValueError("a fix is exactly one of name, keyword, method and drop")

@@ -167,6 +167,8 @@ class UserFunction:
     #: What it returns; ``None`` where that is not known, or nobody has asked.
     returns: Value = None
     asked: bool = False
+    #: The exceptions that it handles when it calls an argument; ``None`` until somebody asks.
+    tries: frozenset[str] | None = None
 
 
 @dataclass(eq=False, slots=True)

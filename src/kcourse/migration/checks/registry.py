@@ -38,7 +38,7 @@ class Registry:
         return register
 
     def of_class(self, *bases: str) -> Callable[[Check], Check]:
-        """Register a check that hears of classes below one of ``bases``, ``check(user, reader)``."""
+        """Register a check that hears of classes below ``bases``, ``check(user, reader)``."""
 
         def register(check: Check) -> Check:
             self._classes += [(base, check) for base in bases]

@@ -79,7 +79,10 @@ def _makes_weight(node: ast.expr, reader: Reader) -> bool:
     if not isinstance(node, ast.Call):
         return False
     # What is not to be trained may be a count that nobody saves.
-    fixed = len(node.args) > 1 or any(one.arg in {None, "trainable"} for one in node.keywords)
+    fixed = len(node.args) > 1 or any(
+        one.arg is None or (one.arg == "trainable" and not _is_true(one.value))
+        for one in node.keywords
+    )
     return not fixed and called(reader.standing_for(node.func)) == "tensorflow.Variable"
 
 
@@ -139,3 +142,7 @@ def _ends_in_dense(model: Value) -> bool:
             outputs = outputs.values[0]
         last = outputs.producer if isinstance(outputs, Instance) else None
     return last is not None and last.of("keras.layers.Dense")
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True

@@ -15,21 +15,12 @@ registry = Registry()
 #: Functions of ``tensorflow`` and ``tensorflow.math`` that return a tensor.
 _OPERATIONS = {
     *("abs", "add", "add_n", "argmax", "argmin", "cast", "clip_by_value", "concat", "constant"),
-    *(
-        "convert_to_tensor",
-        "cumsum",
-        "divide",
-        "einsum",
-        "exp",
-        "expand_dims",
-        "gather",
-        "identity",
-    ),
-    *("log", "matmul", "maximum", "minimum", "multiply", "norm", "one_hot", "ones", "ones_like"),
-    *("pow", "reduce_all", "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod"),
-    *("reduce_std", "reduce_sum", "reduce_variance", "reshape", "round", "sigmoid", "sqrt"),
-    *("square", "squeeze", "stack", "subtract", "tanh", "tensordot", "tile", "transpose", "where"),
-    *("zeros", "zeros_like"),
+    *("convert_to_tensor", "cumsum", "divide", "einsum", "exp", "expand_dims", "gather", "log"),
+    *("identity", "matmul", "maximum", "minimum", "multiply", "norm", "one_hot", "ones"),
+    *("ones_like", "pow", "reduce_all", "reduce_any", "reduce_max", "reduce_mean", "reduce_min"),
+    *("reduce_prod", "reduce_std", "reduce_sum", "reduce_variance", "reshape", "round", "sigmoid"),
+    *("sqrt", "square", "squeeze", "stack", "subtract", "tanh", "tensordot", "tile", "transpose"),
+    *("where", "zeros", "zeros_like"),
 }
 
 #: Functions of NumPy and Python that draw a number.
@@ -40,19 +31,22 @@ _DRAWS = {
     *("randrange", "sample", "shuffle", "standard_normal", "triangular", "uniform"),
 }
 
+#: Where these occur, functions may run in eager mode, or in part.
+_EAGER = {"run_functions_eagerly", "experimental_run_functions_eagerly", "init_scope"}
+
 
 @registry.of_function
 @registry.of_call("function")
 def numpy_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Iterator[ast.AST]:
     """``x.numpy()`` of a tensor in a traced function."""
     traced = _traced(thing, reader)
-    if traced is None or {"run_functions_eagerly", "init_scope"} & reader.words:
+    if traced is None or _EAGER & reader.words:
         return
-    parameters, tensors = _parameters(traced), _tensors(traced, reader)
+    known_names = _parameters(traced) | _tensors(traced, reader)
     for node in _always(traced):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
-            known = isinstance(owner, ast.Name) and owner.id in (parameters | tensors)
+            known = isinstance(owner, ast.Name) and owner.id in known_names
             if node.func.attr == "numpy" and (known or _is_operation(owner, reader)):
                 yield node
 
@@ -61,12 +55,9 @@ def numpy_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Iterator
 @registry.of_call("function")
 def variable_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Iterator[ast.AST]:
     """``tf.Variable(…)`` in a traced function, made on every tracing."""
-    traced = _traced(thing, reader)
-    if traced is None or {"run_functions_eagerly", "init_scope"} & reader.words:
-        return
-    for node in _always(traced):
-        made = called(reader.standing_for(node.func)) if isinstance(node, ast.Call) else ""
-        if made in {"tensorflow.Variable", "keras.Variable", "tensorflow.keras.Variable"}:
+    variables = {"tensorflow.Variable", "keras.Variable", "tensorflow.keras.Variable"}
+    for path, node in _calls(thing, reader):
+        if path in variables:
             yield node
 
 
@@ -75,11 +66,10 @@ def variable_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Itera
 def append_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Iterator[ast.AST]:
     """``losses.append(loss)`` in a traced function, of a list that is not its own."""
     traced = _traced(thing, reader)
-    if traced is None or "run_functions_eagerly" in reader.words:
+    if traced is None or _EAGER & reader.words:
         return
-    tensors = _tensors(traced, reader)
-    parameters = _parameters(traced)
-    own = parameters | {ast.unparse(node) for node in ast.walk(traced) if _is_stored(node)}
+    tensors, parameters = _tensors(traced, reader), _parameters(traced)
+    own = parameters | _stored(traced)
     for node in _always(traced):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -96,14 +86,21 @@ def append_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Iterato
 @registry.of_call("function")
 def python_random_in_tf_function(thing: UserFunction | Call, reader: Reader) -> Iterator[ast.AST]:
     """``np.random.normal()`` in a traced function."""
+    for path, node in _calls(thing, reader):
+        module, _, name = path.rpartition(".")
+        if module in {"numpy.random", "random"} and name in _DRAWS:
+            yield node
+
+
+def _calls(thing: UserFunction | Call, reader: Reader) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of a traced function with the names of what they call."""
     traced = _traced(thing, reader)
-    if traced is None or "run_functions_eagerly" in reader.words:
+    if traced is None or _EAGER & reader.words:
         return
+    own = _parameters(traced) | _stored(traced)
     for node in _always(traced):
-        if isinstance(node, ast.Call):
-            module, _, name = called(reader.standing_for(node.func)).rpartition(".")
-            if module in {"numpy.random", "random"} and name in _DRAWS:
-                yield node
+        if isinstance(node, ast.Call) and ast.unparse(node.func).partition(".")[0] not in own:
+            yield called(reader.standing_for(node.func)), node
 
 
 def _traced(thing: UserFunction | Call, reader: Reader) -> Function | ast.Lambda | None:
@@ -145,8 +142,12 @@ def _always(traced: Function | ast.Lambda) -> Iterator[ast.AST]:
 def _parameters(traced: Function | ast.Lambda) -> set[str]:
     """Return the names of a function's arguments that it binds to nothing else."""
     arguments = [*traced.args.posonlyargs, *traced.args.args, *traced.args.kwonlyargs]
-    names = {one.arg for one in arguments} - {"self", "cls"}
-    return names - {ast.unparse(node) for node in ast.walk(traced) if _is_stored(node)}
+    return {one.arg for one in arguments} - {"self", "cls"} - _stored(traced)
+
+
+def _stored(traced: Function | ast.Lambda) -> set[str]:
+    """Return the names and attributes that a function assigns to."""
+    return {ast.unparse(node) for node in ast.walk(traced) if _is_stored(node)}
 
 
 def _is_stored(node: ast.AST) -> bool:

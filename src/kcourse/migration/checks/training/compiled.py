@@ -1,4 +1,4 @@
-"""What a model ends in and what it was compiled with, as far as that is plain from the code."""
+"""What checks for training share: what a model ends in, and what it was compiled with."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kcourse.migration.values import (
     Mapping,
     Named,
     Text,
+    UserClass,
     Value,
 )
 
@@ -150,10 +151,17 @@ def _from_the_last(model: Instance) -> Iterator[Instance]:
 
 def outputs(model: Instance) -> Value:
     """Return the outputs of a functional model, one alone without the list around it."""
-    if model.call is None or model.call.open:
-        return None
-    given = model.outputs
+    given = model.outputs if is_functional(model) else None
     return given.values[0] if isinstance(given, Items) and len(given.values) == 1 else given
+
+
+def is_functional(model: Instance) -> bool:
+    """Whether it was made by ``Model(inputs, outputs)``, with nothing hidden in ``**``."""
+    call = model.call
+    if call is None or call.open or not isinstance(call.callee, Named):
+        return False
+    path = namespaces.standing(call.callee.path)
+    return path in {"keras.Model", "keras.Functional"} and call.gives("outputs", 1)
 
 
 def _inner(layer: Instance) -> Instance:
@@ -176,12 +184,13 @@ def _activation(layer: Instance) -> str | None:
     if layer.of("keras.layers.Softmax") or layer.of("keras.layers.ReLU"):
         plain = not call.positional and not call.keywords.keys() - {"name", "dtype"}
         return layer.classes[0].rpartition(".")[2].lower() if plain else None
+    position: int | None
     if layer.of("keras.layers.Dense"):
         position = 1
     elif layer.of("keras.layers.Activation"):
         position = 0
     elif _CONVOLUTION.fullmatch(layer.classes[0]) and len(call.positional) < 5:
-        position = 7
+        position = None
     else:
         return None
     given = call.argument("activation", position)
@@ -191,7 +200,8 @@ def _activation(layer: Instance) -> str | None:
         return "linear"
     if isinstance(given, Text):
         return given.text
-    return given.path.rpartition(".")[2] if isinstance(given, Named) else None
+    theirs = isinstance(given, Named) and given.path.startswith(("keras.", "tensorflow."))
+    return given.path.rpartition(".")[2] if theirs and isinstance(given, Named) else None
 
 
 def _units(layer: Instance) -> int | None:
@@ -215,9 +225,7 @@ def layer_end(call: Call) -> End | None:
 
 def input_names(model: Instance) -> list[str]:
     """Return the names of a functional model's inputs; none unless all were named."""
-    if model.call is None or model.call.open or model.outputs is None:
-        return []
-    given = model.call.argument("inputs", 0)
+    given = model.call.argument("inputs", 0) if model.call and is_functional(model) else None
     return _names(
         one.call if isinstance(one, Instance) and one.of("keras.KerasTensor") else None
         for one in (given.values if isinstance(given, Items) else (given,))
@@ -226,7 +234,8 @@ def input_names(model: Instance) -> list[str]:
 
 def output_names(model: Instance) -> list[str]:
     """Return the names of a functional model's several outputs; none unless all were named."""
-    return _names(one.producer.call if one.producer else None for one in several_outputs(model))
+    layers = (one.producer for one in several_outputs(model))
+    return _names(one.call if one and one.user is None else None for one in layers)
 
 
 def several_outputs(model: Instance) -> list[Instance]:
@@ -238,6 +247,17 @@ def several_outputs(model: Instance) -> list[Instance]:
         one for one in given.values if isinstance(one, Instance) and one.of("keras.KerasTensor")
     ]
     return known if len(known) == len(given.values) else []
+
+
+def calls_no_init(user: UserClass) -> ast.AST | None:
+    """Return the constructor of a class if it does not call the one above it."""
+    init = user.methods.get("__init__")
+    if init is None or isinstance(init.body[-1], ast.Raise):
+        return None
+    called = any(
+        isinstance(one, ast.Attribute) and one.attr == "__init__" for one in ast.walk(init)
+    )
+    return None if called else init
 
 
 def _names(made: Iterator[Call | None]) -> list[str]:

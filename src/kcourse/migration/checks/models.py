@@ -1,7 +1,0 @@
-"""Checks for the entries of chapter models."""
-
-from __future__ import annotations
-
-from kcourse.migration.checks.registry import Registry
-
-registry = Registry()

@@ -1,0 +1,112 @@
+"""Every entry of the table of changes is true, found by the audit, and cured by its replacement."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import proving
+import pytest
+
+from kcourse import lessons
+from kcourse.migration import checks, installed, table
+from kcourse.migration.auditing import Audit, audit
+from kcourse.migration.table import Change, changes
+
+every_change = pytest.mark.parametrize("change", changes(), ids=lambda change: change.rule)
+
+
+def audited(code: str, folder: Path, *, pedantic: bool = False) -> Audit:
+    file = folder / "code.py"
+    file.write_text(code, encoding="utf-8")
+    return audit(file, pedantic=pedantic)
+
+
+@every_change
+def test_what_the_table_says_happens_and_the_replacement_does_the_job(
+    change: Change, tmp_path: Path
+) -> None:
+    proving.prove(change, tmp_path)
+
+
+@every_change
+def test_the_audit_finds_the_old_form_and_nothing_in_the_new(
+    change: Change, tmp_path: Path
+) -> None:
+    pedantic = all(pattern.pedantic for pattern in change.find)
+    found = {one.rule for one in audited(change.old, tmp_path, pedantic=pedantic).findings}
+    assert found == {change.rule}
+    assert audited(change.new, tmp_path, pedantic=pedantic).findings == []
+
+
+@pytest.mark.parametrize(
+    "change", [one for one in changes() if one.fix], ids=lambda change: change.rule
+)
+def test_the_rewrite_does_the_job_and_leaves_nothing_to_find(
+    change: Change, tmp_path: Path
+) -> None:
+    fixed = audited(change.old, tmp_path).fixed
+    assert fixed is not None
+    assert fixed != change.old
+    assert audited(fixed, tmp_path).findings == []
+    proving.prove_that_it_does_the_job(change, fixed, tmp_path / "fixed")
+
+
+def test_the_table_is_as_long_as_it_claims() -> None:
+    rules = [change.rule for change in changes()]
+    assert len(rules) == len(set(rules))
+    assert len(rules) >= 120
+
+
+def test_every_entry_names_a_lesson() -> None:
+    course = {lesson.key for lesson in lessons.all_lessons()}
+    assert {change.lesson for change in changes()} <= course
+
+
+def test_every_check_of_the_table_is_written_and_every_written_one_is_in_the_table() -> None:
+    named = {pattern.check for change in changes() for pattern in change.find if pattern.check}
+    source = Path(checks.__file__).read_text(encoding="utf-8")
+    written = {
+        node.value.elts[0].value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Yield)
+        and isinstance(node.value, ast.Tuple)
+        and isinstance(node.value.elts[0], ast.Constant)
+    }
+    assert named == written | {"no_such_name", "no_such_argument"}
+
+
+def test_the_lists_of_names_and_arguments_are_those_of_what_is_installed() -> None:
+    folder = Path(installed.__file__).parent
+    names, arguments = installed.collect()
+    assert (folder / "names.txt").read_text(encoding="utf-8") == names
+    assert (folder / "arguments.txt").read_text(encoding="utf-8") == arguments
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("kind = 'odd'", "kind 'odd' is none of removed, changed, deprecated, mistake"),
+        ("find = []", "find is empty"),
+        ("raises = ''", "exactly one of raises, warns and shows"),
+        ("rule = 'Not_Kebab'", "kebab-case"),
+        ("find = [{ call = 'a', name = 'b' }]", "exactly one of name, call"),
+        ("fix = { drop = true, keyword = 'x' }", "a fix is exactly one of"),
+        ("colour = 'red'", "colour"),
+    ],
+)
+def test_an_entry_that_is_not_as_it_must_be_is_named(entry: str, said: str) -> None:
+    key = entry.partition(" ")[0]
+    lines = {
+        "rule": "rule = 'some-rule'",
+        "find": "find = [{ name = 'tensorflow.log' }]",
+        "raises": "raises = 'AttributeError: x'",
+        "kind": "kind = 'removed'",
+    }
+    lines |= {name: f"{name} = 'x'" for name in ("call", "since", "now", "instead", "lesson")}
+    lines |= {name: f"{name} = 'x'" for name in ("old", "new", "proves")}
+    table.parse("[[change]]\n" + "\n".join(lines.values()))
+    lines[key] = entry
+    with pytest.raises(ValueError, match=said) as raised:
+        table.parse("[[change]]\n" + "\n".join(lines.values()))
+    assert str(raised.value).startswith("change '")
