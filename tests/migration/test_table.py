@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import proving
+import change_proofs
 import pytest
 
 from kcourse import lessons
@@ -26,7 +26,7 @@ def audited(code: str, folder: Path, *, pedantic: bool = False) -> Audit:
 def test_what_the_table_says_happens_and_the_replacement_does_the_job(
     change: Change, tmp_path: Path
 ) -> None:
-    proving.prove(change, tmp_path)
+    change_proofs.prove(change, tmp_path)
 
 
 @every_change
@@ -49,7 +49,7 @@ def test_the_rewrite_does_the_job_and_leaves_nothing_to_find(
     assert fixed is not None
     assert fixed != change.old
     assert audited(fixed, tmp_path).findings == []
-    proving.prove_that_it_does_the_job(change, fixed, tmp_path / "fixed")
+    change_proofs.prove_that_it_does_the_job(change, fixed, tmp_path / "fixed")
 
 
 def test_the_table_is_as_long_as_it_claims() -> None:

@@ -734,8 +734,11 @@ class Reader:
             return self._returns(callee)
         if isinstance(callee, Bound):
             return self._result_of_method(callee, call)
-        is_layer = isinstance(callee, Instance) and callee.of("keras.layers.Layer")
-        if is_layer and any(map(_is_symbolic, call.positional)):
+        if (
+            isinstance(callee, Instance)
+            and callee.of("keras.layers.Layer")
+            and any(map(_is_symbolic, call.positional))
+        ):
             return Instance(("keras.KerasTensor",), call=call, producer=callee)
         return None
 
