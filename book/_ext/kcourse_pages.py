@@ -140,17 +140,18 @@ def _has_section_on_changes(lesson: Lesson) -> bool:
 
 def _change(change: Change) -> Iterator[str]:
     """Yield one entry of the table of changes, in a box that the page's filter can hide."""
-    what = f"{change.kind.capitalize()}: {table.KINDS[change.kind]}. {_text(change.since)}."
+    what = f"{change.kind.capitalize()}: {table.KINDS[change.kind]}. Since: {_text(change.since)}."
     fix = " `kcourse audit --fix` rewrites it." if change.fix else ""
     yield f"(change-{change.rule})="
     yield "::::{container} kcourse-change"
     yield f":::{{rubric}} `{change.call}`\n:heading-level: 3\n:::"
-    yield f"{what} Rule `{change.rule}`.{fix}"
+    yield f"{what} Rule: `{change.rule}`.{fix}"
     yield f"Today: {_text(change.now)}"
     yield f"Instead: {_text(change.instead)}"
+    # Plain text: the colours of so much code would make the page three times as heavy.
     yield "<details><summary>The old code and the new</summary>"
-    yield _python(change.old)
-    yield _python(change.new)
+    yield f"````text\n{change.old.strip()}\n````"
+    yield f"````text\n{change.new.strip()}\n````"
     yield "</details>"
     yield "::::"
 

@@ -21,6 +21,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from kcourse import exercises, lessons
+from kcourse.migration.table import changes
 
 pytestmark = pytest.mark.browser
 
@@ -364,3 +365,19 @@ def test_a_check_is_shown_as_a_card(open_page: Callable[..., Page]) -> None:
 def test_chinese_is_marked_as_chinese(open_page: Callable[..., Page]) -> None:
     page = open_page("glossary.html")
     expect(page.locator('dt [lang="zh-Hans"]', has_text="广播")).to_be_visible()
+
+
+def test_the_changes_can_be_filtered_by_words(open_page: Callable[..., Page]) -> None:
+    page = open_page("changes.html")
+    every_change = page.locator(".kcourse-change")
+    assert every_change.count() == len(changes())
+    field = page.get_by_label("Show only changes with these words")
+    field.fill("predict_classes")
+    shown = page.locator(".kcourse-change:visible")
+    expect(page.locator(".kcourse-filter").get_by_role("status")).to_have_text(
+        re.compile(rf"^\d+ of {len(changes())} changes are shown\.$")
+    )
+    assert 0 < shown.count() < 5
+    expect(shown.first).to_contain_text("predict_classes")
+    field.fill("")
+    expect(every_change.last).to_be_visible()

@@ -211,7 +211,7 @@ def test_a_fault_of_the_audits_own_is_told_and_is_no_finding(
     assert (code, out) == (2, "No findings in 1 file.\n")
     assert err.startswith(
         "kcourse: a.py was not read: a fault of kcourse, please report it: "
-        "ZeroDivisionError: of what? (test_command.py:"
+        "ZeroDivisionError: of what? (test_audit_command.py:"
     )
     assert err.count("\n") == 1
 

@@ -90,6 +90,7 @@ def fine(code: str) -> str:
 
 
 HITS = of("keras.metrics.Metric", "def update_state(self, {}):", "    pass")
+MARKED = of("keras.metrics.Metric", "def update_state(self, {}):  # <-", "    pass")
 ACCURACY = "model.compile('sgd', 'mse', metrics=['accuracy'])\n"
 FUNCTION = "def f1(y_true, y_pred):\n    return 1.0\nmodel.compile('sgd', 'mse', metrics=[f1])\n"
 SCHEDULE = "rate = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)\n"
@@ -194,12 +195,12 @@ SNIPPETS = {
         metric("super().__init__(name)", base="Other, keras.metrics.Metric"),
     ],
     "metric-update-state-without-sample-weight": [
-        HITS.format("y_true, y_pred") + "model.compile('sgd', 'mse', metrics=[Own()])  # <-",
-        HITS.format("real, guess")
-        + "own = Own()\nmodel.compile('sgd', 'mse', metrics=['mae', own])  # <-",
-        HITS.format("*args") + "def build():\n    model.compile(metrics=['mse', Own()])  # <-",
-        HITS.format("y_true, y_pred")
-        + "class More(Own):\n    pass\nmodel.compile('sgd', 'mse', metrics=[More()])  # <-",
+        MARKED.format("y_true, y_pred") + "model.compile('sgd', 'mse', metrics=[Own()])",
+        MARKED.format("real, guess")
+        + "own = Own()\nmodel.compile('sgd', 'mse', metrics=['mae', own])",
+        MARKED.format("*args") + "def build():\n    model.compile(metrics=['mse', Own()])",
+        MARKED.format("y_true, y_pred")
+        + "class More(Own):\n    pass\nmodel.compile('sgd', 'mse', metrics=[More()])",
         HITS.format("y_true, y_pred, sample_weight=None")
         + "model.compile('sgd', 'mse', metrics=[Own()])",
         HITS.format("y_true, y_pred, **kwargs") + "model.compile('sgd', 'mse', metrics=[Own()])",
