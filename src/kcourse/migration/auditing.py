@@ -82,7 +82,7 @@ def audit_source(
     findings, edits = [], []
     for hit in matcher.hits:
         block, parsed = source.blocks[hit.block], parts[hit.block]
-        if _is_allowed(hit, block):
+        if _is_allowed(hit, block, parsed):
             continue
         edit = hit.edit if block.rewritable and parsed.whole else None
         findings.append(_finding(source.path, block, hit, parsed, fixable=edit is not None))
@@ -134,12 +134,12 @@ def _written(node: ast.AST) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _is_allowed(hit: Hit, block: Block) -> bool:
+def _is_allowed(hit: Hit, block: Block, parsed: Parsed) -> bool:
     """Whether the line says that it is meant, or the notebook's cell does by a tag."""
     if {_TAG, f"{_TAG}-{hit.change.rule}"} & set(block.tags):
         return True
     line: int = hit.node.lineno  # type: ignore[attr-defined]
-    allowed = _ALLOWED.search(block.text.split("\n")[line - 1])
+    allowed = _ALLOWED.search(parsed.lines[line - 1])
     if allowed is None:
         return False
     rules = allowed["rules"].replace(",", " ").split()

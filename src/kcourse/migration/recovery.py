@@ -41,7 +41,8 @@ class Parsed:
     skipped: list[tuple[int, int, str]]
     #: Whether the text is Python as it stands, apart from magics and a common indent.
     whole: bool
-    _lines: list[str] = field(repr=False)
+    #: The text, line by line.
+    lines: list[str] = field(repr=False)
 
     def place(self, node: ast.AST) -> tuple[int, int, int, int]:
         """Return line, column, end line and end column of a node, the columns in characters.
@@ -58,7 +59,7 @@ class Parsed:
 
     def characters(self, line: int, column: int) -> int:
         """Return a column of ``ast``, which counts bytes of UTF-8, in characters."""
-        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         if text.isascii():
             return column
         return len(text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))

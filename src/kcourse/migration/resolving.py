@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -218,30 +219,51 @@ class Reader:
             return self._evaluate(node)
 
     @cached_property
-    def words(self) -> frozenset[str]:
-        """Every name, attribute and imported name or module of the whole file."""
-        found: set[str] = set()
+    def _by_kind(self) -> dict[type[ast.AST], list[Any]]:
+        found: dict[type[ast.AST], list[Any]] = defaultdict(list)
         for tree in self.trees:
             for node in ast.walk(tree):
-                if isinstance(node, ast.Name):
-                    found.add(node.id)
-                elif isinstance(node, ast.Attribute):
-                    found.add(node.attr)
-                elif isinstance(node, ast.alias):
-                    found.update(node.name.split("."))
-                elif isinstance(node, ast.ImportFrom):
-                    found.update((node.module or "").split("."))
+                found[type(node)].append(node)
+        return found
+
+    def everything(self, *kinds: type[ast.AST]) -> Iterator[Any]:
+        """Yield all that stands in the whole file and is of one of these kinds."""
+        for kind in kinds:
+            yield from self._by_kind.get(kind, ())
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name, attribute and imported name or module of the whole file."""
+        found = {node.id for node in self.everything(ast.Name)}
+        found |= {node.attr for node in self.everything(ast.Attribute)}
+        for node in self.everything(ast.alias):
+            found.update(node.name.split("."))
+        for node in self.everything(ast.ImportFrom):
+            found.update((node.module or "").split("."))
         return frozenset(found)
 
     @cached_property
     def assigned(self) -> frozenset[str]:
         """Every attribute that the file assigns, of any object or module."""
-        return frozenset(
-            node.attr
-            for tree in self.trees
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        )
+        attributes = self.everything(ast.Attribute)
+        return frozenset(node.attr for node in attributes if isinstance(node.ctx, ast.Store))
+
+    @cached_property
+    def bindings(self) -> dict[str, list[ast.expr | None]]:
+        """What the whole file binds each name to; ``None`` where that is no plain assignment."""
+        found: dict[str, list[ast.expr | None]] = defaultdict(list)
+        plain: set[int] = set()
+        for node in self.everything(ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    plain.add(id(target))
+                    found[target.id].append(node.value)
+        for node in self.everything(ast.Name):
+            if isinstance(node.ctx, ast.Store) and id(node) not in plain:
+                found[node.id].append(None)
+        for node in self.everything(ast.arg):
+            found[node.arg].append(None)
+        return found
 
     def block_of(self, node: ast.AST) -> Any:
         """Return the block that a node stands in, which may be another than the one read now."""

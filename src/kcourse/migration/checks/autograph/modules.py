@@ -39,12 +39,8 @@ def _gathers(layers: set[str], reader: Reader) -> bool:
     """Whether the file asks these attributes for their variables: then they are not forgotten."""
     lists = {"trainable_variables", "trainable_weights", "variables", "weights"}
     return any(
-        isinstance(node, ast.Attribute)
-        and node.attr in lists
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr in layers
-        for tree in reader.trees
-        for node in ast.walk(tree)
+        node.attr in lists and isinstance(node.value, ast.Attribute) and node.value.attr in layers
+        for node in reader.everything(ast.Attribute)
     )
 
 
@@ -95,19 +91,14 @@ def summary_without_step(call: Call, reader: Reader) -> Iterator[ast.AST]:
     if call.gives("step", 3 if name == "audio" else 2) or "set_step" in reader.words:
         return
     writes = {"create_file_writer", "FileWriter", "merge_all"} & reader.words
-    if writes and not any(map(_sets_step, reader.trees)):
+    if writes and not any(map(_sets_step, reader.everything(ast.Call))):
         yield call.node
 
 
-def _sets_step(tree: ast.Module) -> bool:
-    """Whether there is ``writer.as_default(step)``."""
-    return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "as_default"
-        and bool(node.args or node.keywords)
-        for node in ast.walk(tree)
-    )
+def _sets_step(node: ast.Call) -> bool:
+    """Whether this is ``writer.as_default(step)``."""
+    named = isinstance(node.func, ast.Attribute) and node.func.attr == "as_default"
+    return named and bool(node.args or node.keywords)
 
 
 @registry.of_call("float", "int")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TypeGuard
 
 from kcourse.migration.checks.registry import Registry
@@ -66,10 +66,11 @@ def _feeds_model(function: UserFunction, reader: Reader) -> bool:
     """Whether a model is fitted to what this generator yields, however the model was made."""
     if not {"keras", "tensorflow"} & reader.words:
         return False
-    for node in (inner for tree in reader.trees for inner in ast.walk(tree)):
-        if isinstance(node, Function) and node.name in _TRAINING:
-            return False  # it may be a method of the code's own
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    functions = reader.everything(ast.FunctionDef, ast.AsyncFunctionDef)
+    if any(node.name in _TRAINING for node in functions):
+        return False  # it may be a method of the code's own
+    for node in reader.everything(ast.Call):
+        if not isinstance(node.func, ast.Attribute):
             continue
         places = [*node.args[:1], *(one.value for one in node.keywords if one.arg in _FED)]
         if node.func.attr in _TRAINING and any(
@@ -98,7 +99,7 @@ def _given(function: Function, kind: type[ast.Return | ast.Yield]) -> Iterator[a
 def _lists(given: ast.expr, function: Function) -> Iterator[ast.expr]:
     """Yield the parts of a tuple that are lists, or names that are bound to a list and no more."""
     for part in given.elts if isinstance(given, ast.Tuple) else ():
-        if isinstance(_only_value(part, [function]), ast.List | ast.ListComp):
+        if isinstance(_only_value(part, function), ast.List | ast.ListComp):
             yield part
 
 
@@ -196,14 +197,18 @@ def bound_once(node: ast.expr | None, reader: Reader) -> ast.expr | None:
 
     This is for values that the reader does not keep, such as what a function of NumPy returns.
     """
-    return _only_value(node, reader.trees)
+    if not isinstance(node, ast.Name):
+        return node
+    values = reader.bindings.get(node.id, [])
+    return values[0] if len(values) == 1 else None
 
 
-def _only_value(node: ast.expr | None, parts: Iterable[ast.AST]) -> ast.expr | None:
+def _only_value(node: ast.expr | None, function: Function) -> ast.expr | None:
+    """Return what a name stands for that a function binds once."""
     if not isinstance(node, ast.Name):
         return node
     values: list[ast.expr | None] = []
-    for one in (inner for part in parts for inner in ast.walk(part)):
+    for one in ast.walk(function):
         if isinstance(one, ast.Assign):
             values += [one.value for target in one.targets if _is_named(target, node.id)]
         elif _is_named(one, node.id) and isinstance(one.ctx, ast.Store):
@@ -221,8 +226,5 @@ def _is_named(node: ast.AST, name: str) -> TypeGuard[ast.Name]:
 
 def _says(text: str, reader: Reader) -> bool:
     """Whether a string of the file holds this text."""
-    return any(
-        isinstance(node, ast.Constant) and isinstance(node.value, str) and text in node.value
-        for tree in reader.trees
-        for node in ast.walk(tree)
-    )
+    constants = reader.everything(ast.Constant)
+    return any(isinstance(node.value, str) and text in node.value for node in constants)

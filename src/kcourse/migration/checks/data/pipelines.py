@@ -206,9 +206,8 @@ def class_names_after_transformation(node: ast.Attribute, reader: Reader) -> Ite
     if len(made) < 2 or "apply" in made or not made[-1].endswith("_dataset_from_directory"):
         return
     given_back = any(
-        isinstance(one, ast.Attribute) and one.attr == node.attr and isinstance(one.ctx, ast.Store)
-        for tree in reader.trees
-        for one in ast.walk(tree)
+        one.attr == node.attr and isinstance(one.ctx, ast.Store)
+        for one in reader.everything(ast.Attribute)
     )
     if not given_back:
         yield node
@@ -260,11 +259,7 @@ def _mapped(call: Call) -> tuple[Function | ast.Lambda | None, ast.expr | None]:
 
 def _nearest(inside: ast.AST, place: ast.expr, reader: Reader) -> ast.AST:
     """Return a part of a function, or where it is given if that is another cell of a notebook."""
-    for tree in reader.trees:
-        nodes = set(ast.walk(tree))
-        if place in nodes:
-            return inside if inside in nodes else place
-    return place
+    return inside if reader.block_of(inside) == reader.block_of(place) else place
 
 
 def _body(function: Function | ast.Lambda) -> list[ast.stmt]:

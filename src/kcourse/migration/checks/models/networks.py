@@ -93,9 +93,8 @@ def _comes_out_of_a_layer(node: ast.expr, place: ast.Call, reader: Reader) -> bo
     """Whether a name was last assigned, in its function, what a layer returns."""
     functions = [
         one
-        for tree in reader.trees
-        for one in ast.walk(tree)
-        if isinstance(one, ast.FunctionDef) and any(inner is place for inner in ast.walk(one))
+        for one in reader.everything(ast.FunctionDef)
+        if any(inner is place for inner in ast.walk(one))
     ]
     if not functions or not isinstance(node, ast.Name):
         return False
@@ -147,16 +146,15 @@ def sequential_input(node: ast.Attribute, reader: Reader) -> Iterator[ast.AST]:
     if not isinstance(model, Instance) or not _is_sequential(model):
         return
     name = node.value.id
-    nodes = [one for tree in reader.trees for one in ast.walk(tree)]
     owners = {
         id(one.value)
-        for one in nodes
-        if isinstance(one, ast.Attribute) and one.attr not in {"call", "__call__"}
+        for one in reader.everything(ast.Attribute)
+        if one.attr not in {"call", "__call__"}
     }
     loads = [
         one
-        for one in nodes
-        if isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load)
+        for one in reader.everything(ast.Name)
+        if one.id == name and isinstance(one.ctx, ast.Load)
     ]
     # Where the model itself goes somewhere, it may be called there.
     if all(id(one) in owners for one in loads):
@@ -187,22 +185,24 @@ def _is_in_loop_over_layers(node: ast.Attribute, reader: Reader) -> bool:
     """Whether this is asked of each of ``model.layers``, which cannot all be models."""
     if not isinstance(node.value, ast.Name):
         return False
-    for tree in reader.trees:
-        for loop in ast.walk(tree):
-            generator = loop if isinstance(loop, ast.For) else _generator(loop)
-            if generator is None or not isinstance(generator.target, ast.Name):
-                continue
-            inside = list(ast.walk(loop))
-            if generator.target.id != node.value.id or not any(one is node for one in inside):
-                continue
-            model = _owner_of_layers(generator.iter, reader)
-            # A functional model begins with an `InputLayer`.
-            fits = _has_plain_layers(model) or (model is not None and _is_functional(model))
-            # A condition, or the like, may pick out the models among the layers.
-            return fits and not any(isinstance(one, _CONDITIONS) for one in inside)
+    for loop in reader.everything(ast.For, *_COMPREHENSIONS):
+        generator = loop if isinstance(loop, ast.For) else _generator(loop)
+        if generator is None or not isinstance(generator.target, ast.Name):
+            continue
+        if generator.target.id != node.value.id:
+            continue
+        inside = list(ast.walk(loop))
+        if not any(one is node for one in inside):
+            continue
+        model = _owner_of_layers(generator.iter, reader)
+        # A functional model begins with an `InputLayer`.
+        fits = _has_plain_layers(model) or (model is not None and _is_functional(model))
+        # A condition, or the like, may pick out the models among the layers.
+        return fits and not any(isinstance(one, _CONDITIONS) for one in inside)
     return False
 
 
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _CONDITIONS = (ast.If, ast.IfExp, ast.BoolOp, ast.Try)
 
 

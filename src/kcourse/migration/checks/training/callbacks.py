@@ -12,7 +12,6 @@ from kcourse.migration.checks.training.fitted import (
     callback_name,
     callbacks,
     callbacks_of_keras,
-    everywhere,
     function_of,
 )
 from kcourse.migration.resolving import Function, Reader
@@ -115,8 +114,8 @@ def callback_validation_data(node: ast.Attribute, reader: Reader) -> Iterator[as
     if user is None or user.defines(node.attr) or user.defines("__getattr__"):
         return
     if not any(
-        isinstance(one, ast.Attribute) and one.attr == node.attr and isinstance(one.ctx, ast.Store)
-        for one in everywhere(reader)
+        one.attr == node.attr and isinstance(one.ctx, ast.Store)
+        for one in reader.everything(ast.Attribute)
     ):
         yield node
 
@@ -183,12 +182,11 @@ def monitor_of_no_metric(call: Call, reader: Reader) -> Iterator[ast.AST]:
 def _compiled_names(reader: Reader) -> set[str] | None:
     """Return the names of all metrics in the file; ``None`` where one of them is not plain."""
     names: set[str] = set()
-    for node in everywhere(reader):
-        if isinstance(node, ast.FunctionDef) and node.name in {"train_step", "test_step"}:
-            return None  # its logs may have any names
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        if node.func.attr != "compile":
+    steps = {"train_step", "test_step"}
+    if any(one.name in steps for one in reader.everything(ast.FunctionDef)):
+        return None  # its logs may have any names
+    for node in reader.everything(ast.Call):
+        if not isinstance(node.func, ast.Attribute) or node.func.attr != "compile":
             continue
         given = [one.value for one in node.keywords if one.arg in {None, "metrics"}]
         for listed in [*given, *node.args[2:]]:
@@ -265,8 +263,7 @@ def history_lr(node: ast.Subscript, reader: Reader) -> Iterator[ast.AST]:
     if fit is None or not isinstance(node.ctx, ast.Load) or not callbacks_of_keras(fit, reader):
         return
     # A metric may be called so: `def lr(y_true, y_pred): return optimizer.learning_rate`.
-    named = (one for one in everywhere(reader) if isinstance(one, ast.FunctionDef))
-    if all(one.name != "lr" for one in named):
+    if all(one.name != "lr" for one in reader.everything(ast.FunctionDef)):
         yield node
 
 

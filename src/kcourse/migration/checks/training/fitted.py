@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from kcourse.migration import namespaces
 from kcourse.migration.checks.training.compiled import written
@@ -38,11 +37,10 @@ def callbacks_of_keras(call: Call, reader: Reader) -> list[Instance]:
         return []
     if isinstance(node, ast.Name):
         grown = {f"{node.id}.{method}" for method in ("append", "extend", "insert")}
-        for one in everywhere(reader):
-            if isinstance(one, ast.Attribute) and ast.unparse(one) in grown:
-                return []
-            if isinstance(one, ast.AugAssign) and ast.unparse(one.target) == node.id:
-                return []
+        if any(ast.unparse(one) in grown for one in reader.everything(ast.Attribute)):
+            return []
+        if any(ast.unparse(one.target) == node.id for one in reader.everything(ast.AugAssign)):
+            return []
     return known if isinstance(node, ast.Name | ast.List | ast.Tuple) else []
 
 
@@ -53,17 +51,9 @@ def function_of(node: ast.expr, value: Value) -> Function | ast.Lambda | None:
     return value.node if isinstance(value, UserFunction) else None
 
 
-def everywhere(reader: Reader) -> Iterator[ast.AST]:
-    """Yield everything that stands in the file."""
-    for tree in reader.trees:
-        yield from ast.walk(tree)
-
-
 def is_in_a_branch(call: ast.Call, reader: Reader) -> bool:
     """Whether a call stands below a condition, other than that the file is run as a program."""
     return any(
-        isinstance(branch, ast.If)
-        and "__name__" not in ast.unparse(branch.test)
-        and any(one is call for one in ast.walk(branch))
-        for branch in everywhere(reader)
+        any(one is call for one in ast.walk(branch)) and "__name__" not in ast.unparse(branch.test)
+        for branch in reader.everything(ast.If)
     )

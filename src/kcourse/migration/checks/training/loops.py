@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.checks.training.compiled import model_of, written
-from kcourse.migration.checks.training.fitted import everywhere
 from kcourse.migration.resolving import Reader
 from kcourse.migration.values import Call, Instance, UserClass, Value
 
@@ -63,7 +62,8 @@ def frozen_after_compile(node: ast.Assign, reader: Reader) -> Iterator[ast.AST]:
     model = reader.standing_for(target.value)
     if not isinstance(model, Instance) or not model.of("keras.Model"):
         return
-    if any(_sets_trainable(one, to_false=False) for one in everywhere(reader)):
+    others = reader.everything(ast.Assign, ast.Name)
+    if any(_sets_trainable(one, to_false=False) for one in others):
         return
     here, name = (reader.block, node.lineno), ast.unparse(target.value)
     trained = [place for place, model, _ in _calls(reader, *_TRAINING) if model == name]
@@ -102,7 +102,7 @@ def optimizer_of_two_models(call: Call, reader: Reader) -> Iterator[ast.AST]:
         return
     if not isinstance(node, ast.Name) or not isinstance(call.node.func, ast.Attribute):
         return
-    names = [one for one in everywhere(reader) if isinstance(one, ast.Name) and one.id == node.id]
+    names = [one for one in reader.everything(ast.Name) if one.id == node.id]
     if sum(isinstance(one.ctx, ast.Store) for one in names) != 1:
         return
     trained = {receiver for _, receiver, _ in _calls(reader, *_TRAINING)}
