@@ -33,6 +33,14 @@ SHAPE_IN_TWO_ARGUMENTS = [
     "tf.ones(*sizes)",
     "tf.zeros_like(x, 5)",
 ]
+TENSOR_EVAL = [
+    "tf.constant(1.0).eval()  # <-",
+    "loss = tf.reduce_mean(tf.square(y))\nprint(loss.eval())  # <-",
+    "v = tf.Variable(1.0)\nwith session.as_default():\n    v.eval()  # <-",
+    "with tf.compat.v1.Session():\n    tf.constant(1.0).eval()",
+    "frame.eval('a + b')",
+    "model.eval()",
+]
 SHAPE_DIMENSION_VALUE = [
     "width = x.get_shape()[1].value  # <-",
     "width = x.shape[-1].value  # <-",
@@ -125,6 +133,7 @@ SVD_FACTOR_NOT_TRANSPOSED = [
 
 SNIPPETS = {
     "shape-in-two-arguments": SHAPE_IN_TWO_ARGUMENTS,
+    "tensor-eval": TENSOR_EVAL,
     "shape-dimension-value": SHAPE_DIMENSION_VALUE,
     "tensor-shape-assigned": TENSOR_SHAPE_ASSIGNED,
     "tensor-item-assignment": TENSOR_ITEM_ASSIGNMENT,

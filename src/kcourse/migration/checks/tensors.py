@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.resolving import Reader
-from kcourse.migration.values import Call, Constant, Instance, Items, Named, Text, Value
+from kcourse.migration.values import Bound, Call, Constant, Instance, Items, Named, Text, Value
 
 registry = Registry()
 
@@ -31,6 +31,14 @@ def called(value: Value) -> str:
         if path.startswith(module):
             return f"tensorflow.{path.removeprefix(module)}"
     return path
+
+
+@registry.of_call("eval")
+def eval_of_tensor(call: Call, reader: Reader) -> Iterator[ast.AST]:
+    """``x.eval()``, unless the file computes with the sessions of ``tf.compat.v1``."""
+    callee = call.callee
+    if isinstance(callee, Bound) and is_tensor(callee.owner) and "compat" not in reader.words:
+        yield call.node
 
 
 def is_tensor(value: Value) -> bool:
