@@ -14,7 +14,8 @@ from kcourse.migration.finding import Finding, Skipped
 from kcourse.migration.fixing import Edit
 from kcourse.migration.matching import Hit, Matcher
 from kcourse.migration.recovery import Parsed
-from kcourse.migration.resolving import CONVENTIONAL, PEDANTIC, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import CONVENTIONAL, PEDANTIC
 from kcourse.migration.sources import Block, Source
 from kcourse.migration.table import Change
 

@@ -15,7 +15,9 @@ from kcourse.migration import installed, namespaces
 from kcourse.migration.checks import ALL
 from kcourse.migration.checks.registry import Check
 from kcourse.migration.fixing import Edit
-from kcourse.migration.resolving import EVERY_ERROR, Function, Reader
+from kcourse.migration.handling import EVERY_ERROR
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.table import Change, Pattern
 from kcourse.migration.values import (
     UNKNOWN_PART,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.checks.tensors import called
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import Call, Instance, UserFunction
 
 registry = Registry()

@@ -8,7 +8,8 @@ from typing import TypeGuard
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.checks.training.compiled import model_of, written
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import (
     Bound,
     Call,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.checks.training.compiled import written
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import Bound, Call, Constant, Instance, Items, Named, UserFunction
 
 registry = Registry()

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from kcourse.migration import namespaces
 from kcourse.migration.checks.models.symbols import OF_TENSOR_SHAPE
 from kcourse.migration.checks.registry import Registry
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import Bound, Call, Instance, Named, Text, UserClass
 
 registry = Registry()

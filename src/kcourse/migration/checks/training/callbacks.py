@@ -14,7 +14,8 @@ from kcourse.migration.checks.training.fitted import (
     callbacks_of_keras,
     function_of,
 )
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import (
     UNKNOWN_PART,
     Bound,

@@ -6,7 +6,8 @@ import ast
 
 from kcourse.migration import namespaces
 from kcourse.migration.checks.training.compiled import written
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import Call, Instance, Items, Named, UserFunction, Value
 
 CALLBACK = "keras.callbacks.Callback"

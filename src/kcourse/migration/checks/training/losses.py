@@ -24,7 +24,8 @@ from kcourse.migration.checks.training.compiled import (
     several_outputs,
     written,
 )
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import (
     Bound,
     Call,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.checks.training.compiled import end, metrics, model_of, name_of
-from kcourse.migration.resolving import Function, Reader
+from kcourse.migration.resolving import Reader
+from kcourse.migration.scopes import Function
 from kcourse.migration.values import Call, Instance, Named, UserClass
 
 registry = Registry()
