@@ -603,7 +603,6 @@ IMPORTED = {
     "libcst": "libcst",
     "markdown-it-py": "markdown_it",
     "mdurl": "mdurl",
-    "parso": "parso",
     "pyyaml": "yaml",
 }
 

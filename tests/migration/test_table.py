@@ -58,6 +58,14 @@ def test_the_table_is_as_long_as_it_claims() -> None:
     assert len(rules) >= 120
 
 
+@every_change
+def test_what_stands_between_backticks_is_code(change: Change) -> None:
+    for text in (change.now, change.instead, change.since):
+        parts = text.split("`")
+        assert len(parts) % 2 == 1
+        assert all(part and part == part.strip() for part in parts[1::2])
+
+
 def test_every_entry_names_a_lesson() -> None:
     course = {lesson.key for lesson in lessons.all_lessons()}
     assert {change.lesson for change in changes()} <= course
