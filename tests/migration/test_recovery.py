@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcourse.migration import recovery
 from kcourse.migration.recovery import Parsed, neutral, parse
+from kcourse.migration.recovery.parsing import NEWLINE
 
 PACKAGE = Path(__file__).parents[2] / "src" / "kcourse"
 
@@ -35,7 +35,7 @@ def names(tree: ast.AST) -> list[str]:
 
 def places(parsed: Parsed, text: str) -> None:
     """Assert that each name stands where the tree says that it stands."""
-    lines = recovery._NEWLINE.split(text)
+    lines = NEWLINE.split(text)
     for node in ast.walk(parsed.tree):
         if isinstance(node, ast.Name) and node.id != "_" and node.id.isascii():
             line, start, end_line, end = parsed.place(node)
@@ -470,7 +470,7 @@ def test_hostile_text_neither_raises_nor_takes_long(text: str) -> None:
 @given(st.text(alphabet="ab(){}[]'\"\\#:=.,@%!?\n\n\n\t  \0é…：defi", max_size=60))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     parsed = parse(text)
-    count = len(recovery._NEWLINE.split(text))
+    count = len(NEWLINE.split(text))
     end = 0
     for first, last, reason in parsed.skipped:
         assert end < first <= last <= count

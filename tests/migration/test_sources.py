@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from kcourse.errors import KcourseError
 from kcourse.migration import sources
 from kcourse.migration.sources import Source, Unreadable, find_files, lines_of_cells, rewritten
+from kcourse.migration.sources.lines import lines_of
+from kcourse.migration.sources.reading import blocks_of
 
 
 def written(folder: Path, name: str, text: str | bytes) -> Path:
@@ -385,14 +387,14 @@ def test_text_without_fences_has_no_blocks(tmp_path: Path) -> None:
 @given(st.text(alphabet="`~> \n\r\t-1.{}py#x=\0\x0c\u2028é", max_size=80))
 def test_any_text_can_be_read_and_written_back(text: str) -> None:
     path = Path("a.md")
-    blocks = sources._blocks(path, text, "text")
+    blocks = blocks_of(path, text, "text")
     source = Source(path, text, "text", blocks)
     for index, block in enumerate(blocks):
-        lines = sources._lines(block.text)
+        lines = lines_of(block.text)
         for number, line in enumerate(lines, 1):
             at, column = block.place(number, 0)
             if block.rewritable:
-                assert sources._lines(text)[at - 1][column:] == line or not line.strip()
+                assert lines_of(text)[at - 1][column:] == line or not line.strip()
         if block.rewritable:
             new = "y = 2\n" + block.text if not block.head else block.text + "y = 2\n"
             try:
@@ -530,7 +532,7 @@ def test_any_cell_can_become_any_other(
     content = notebook("first", before, "last")
     text = json.dumps(content, ensure_ascii=ascii_only, indent=indent)
     path = Path("a.ipynb")
-    source = Source(path, text, "notebook", sources._blocks(path, text, "notebook"))
+    source = Source(path, text, "notebook", blocks_of(path, text, "notebook"))
     after = rewritten(source, {1: "".join(new)})
     loaded = json.loads(after)
     value = loaded["cells"][1]["source"]

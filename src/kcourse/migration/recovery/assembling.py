@@ -78,6 +78,7 @@ class Assembly:
         self._emit(arranged(nodes, self.texts, best)[0], 0)
 
     def _emit(self, nodes: Sequence[Node], depth: int, parent: str = "") -> None:
+        """Write a block, with one space for each block that it stands in."""
         # The word after each statement, and the word after the decorators that begin with it.
         after, decorated = [""], [""]
         for node in reversed(nodes):
@@ -95,6 +96,7 @@ class Assembly:
             chain = chain_after(chain, node.word)
 
     def _put(self, node: Node, depth: int) -> None:
+        """Write a statement on its lines, and note how far its code moved."""
         first, last = node.statement.first, node.statement.last
         text = " " * depth + node.text
         if node.header and not node.body:

@@ -9,10 +9,8 @@ from kcourse.migration.recovery.trying import ERRORS, tree_of
 
 _WORD = re.compile(r"(?:async\s+)?(@|\w+)")
 
-
 #: What goes on with a compound statement.
 FOLLOWS = {"elif", "else", "except", "finally"}
-
 
 #: What begins a statement that has a body.
 HEADERS = FOLLOWS | {"if", "for", "while", "with", "try", "def", "class", "match", "case"}
@@ -25,7 +23,6 @@ _BEFORE = {
     "finally": "try: pass\n",
     "case": "match 1:\n ",
 }
-
 _AFTER = {"try": "\nfinally: pass", "@": "\ndef _(): pass"}
 
 

@@ -108,13 +108,12 @@ class Mending:
 
     def _is_followed(self, statement: Statement) -> bool:
         """Tell whether the next line stands further to the right, as a body does."""
+        indent = indent_of(self._texts[statement.first], 4)
         for number in range(statement.last + 1, len(self._texts)):
             if bare := without_indent(self._texts[number]):
                 if bare[0] == "#":
                     continue
-                return indent_of(self._texts[number], 4) > indent_of(
-                    self._texts[statement.first], 4
-                )
+                return indent_of(self._texts[number], 4) > indent
         return False
 
     def _lost(self, statement: Statement) -> tuple[Node | None, int]:

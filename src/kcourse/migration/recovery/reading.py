@@ -17,18 +17,17 @@ class Reading:
         self.lines = Lines(self.texts)
         #: Lines, from 1, on which a timed statement stands.
         self.timed: set[int] = set()
-        self.statements = list(self.between(0, len(self.texts)))
+        self.statements = list(self._statements())
 
     @property
     def text(self) -> str:
         """The text without its magics."""
         return "\n".join(self.texts)
 
-    def between(self, first: int, stop: int) -> Iterator[Statement]:
-        """Yield the statements from one line to before another."""
-        number = first
-        while number < stop:
-            statement = self.next(number, stop)
+    def _statements(self) -> Iterator[Statement]:
+        number = 0
+        while number < len(self.texts):
+            statement = self.next(number, len(self.texts))
             if statement is None:
                 number += 1
             else:

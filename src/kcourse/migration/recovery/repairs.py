@@ -28,8 +28,8 @@ def variants(code: str, statement: Statement, followed: bool) -> Iterator[tuple[
                 yield one, moved
             repaired = repair(repaired) or repaired
         word = word_of(repaired)
-        header = word in HEADERS
-        if header and not repaired.endswith(":") and (followed or word in {"def", "class"}):
+        headed = word in {"def", "class"} or (followed and word in HEADERS)
+        if headed and not repaired.endswith(":"):
             yield f"{closed}:", moved
             repaired = f"{repaired}:"
         if repaired != closed:
