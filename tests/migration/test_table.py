@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,22 @@ def test_the_lists_of_names_and_arguments_are_those_of_what_is_installed(tmp_pat
     for name in ("names.txt", "arguments.txt"):
         listed = Path(installed.__file__).with_name(name).read_text(encoding="utf-8")
         assert (tmp_path / name).read_text(encoding="utf-8") == listed
+
+
+@pytest.mark.parametrize("package", ["keras", "tensorflow"])
+def test_no_module_that_can_be_imported_is_missing(package: str) -> None:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    top = Path(spec.origin).parent
+    modules = {file.relative_to(top.parent) for file in top.rglob("*.py")}
+    assert len(modules) > 500
+    for module in modules:
+        parts = module.parent.parts if module.stem == "__init__" else module.with_suffix("").parts
+        if all(
+            (top.parent / Path(*parts[:n]) / "__init__.py").exists() for n in range(1, len(parts))
+        ):
+            assert installed.missing(".".join(parts)) is None, module
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,11 @@ from typing import Any
 #: Modules that are other ways to the same names, or too many to list.
 _LEFT_OUT = {"compat", "raw_ops", "src"}
 #: Parts of TensorFlow's source that can be imported though no public module lists them.
-_SOURCE = ("compat", "core", "python", "raw_ops", "tools", "lite.python", "lite.tools", "_api")
+_SOURCE = (
+    *("_api", "compat", "compiler", "core", "python", "raw_ops", "tools", "tsl"),
+    *("distribute.experimental.rpc", "lite.experimental", "lite.profiling", "lite.python"),
+    *("lite.testing", "lite.toco", "lite.tools"),
+)
 #: Classes whose methods are listed as names are, and their arguments.
 _CLASSES = ("tensorflow.GradientTape", "tensorflow.data.Dataset")
 #: Methods whose arguments are listed.
