@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from check_snippets import assert_marked_lines, entries_of
 
-from kcourse.migration import table
 from kcourse.migration.auditing import audit
 
-ENTRIES = table.parse(
-    files("kcourse.migration").joinpath("changes/tensors.toml").read_text(encoding="utf-8")
-)
+ENTRIES = entries_of("tensors")
 
 #: What stands before each snippet.
 PRELUDE = "import numpy as np\nimport tensorflow as tf\n"
-#: At the end of the lines that a check reports.
-MARK = "  # <-"
 
 SHAPE_IN_TWO_ARGUMENTS = [
     "tf.zeros(3, 5)  # <-",
@@ -149,12 +144,7 @@ SNIPPETS = {
 def test_the_marked_lines_are_reported_and_no_others(
     rule: str, snippet: str, tmp_path: Path
 ) -> None:
-    code = PRELUDE + textwrap.dedent(snippet)
-    lines = [line.endswith(MARK) for line in code.splitlines()]
-    file = tmp_path / "snippet.py"
-    file.write_text(code.replace(MARK, ""), encoding="utf-8")
-    found = [(one.rule, one.line) for one in audit(file, entries=ENTRIES).findings]
-    assert found == [(rule, number) for number, marked in enumerate(lines, start=1) if marked]
+    assert_marked_lines(rule, PRELUDE + textwrap.dedent(snippet), ENTRIES, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from textwrap import indent
 
 import pytest
+from check_snippets import assert_marked_lines, entries_of
 
-from kcourse.migration import table
-from kcourse.migration.auditing import audit
 from kcourse.migration.checks.training import callbacks, loops, metrics, optimizers
 
-ENTRIES = table.parse(
-    files("kcourse.migration").joinpath("changes/training.toml").read_text(encoding="utf-8")
-)
+ENTRIES = entries_of("training")
 
 #: What stands before each snippet.
 PRELUDE = """\
@@ -600,15 +596,7 @@ SNIPPETS = {
 def test_what_is_marked_is_reported_and_nothing_else(
     rule: str, snippet: str, tmp_path: Path
 ) -> None:
-    code = PRELUDE + snippet
-    file = tmp_path / "code.py"
-    file.write_text(code, encoding="utf-8")
-    entry = next(one for one in ENTRIES if one.rule == rule)
-    pedantic = all(pattern.pedantic for pattern in entry.find)
-    result = audit(file, pedantic=pedantic, entries=[entry])
-    assert not result.skipped
-    marked = [number for number, line in enumerate(code.splitlines(), 1) if "# <-" in line]
-    assert [finding.line for finding in result.findings] == marked
+    assert_marked_lines(rule, PRELUDE + snippet, ENTRIES, tmp_path)
 
 
 def test_each_check_has_its_snippets() -> None:

@@ -51,7 +51,7 @@ class Listener(Protocol):
 class Scope:
     """The names of a module, class or function."""
 
-    __slots__ = ("before", "inline", "is_class", "module", "names", "parent", "seen")
+    __slots__ = ("inline", "is_class", "module", "names", "parent", "seen")
 
     def __init__(self, parent: Scope | None, *, inline: bool = False, is_class: bool = False):
         self.parent = parent
