@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from kcourse.migration import fixing, recovery, sources, table
+from kcourse.migration import fixing, recovery, sources
 from kcourse.migration.finding import Finding, Skipped
 from kcourse.migration.fixing import Edit
-from kcourse.migration.matching import Hit, Matcher
+from kcourse.migration.matching import Hit, Index, Matcher, whole_table
 from kcourse.migration.recovery import Parsed
 from kcourse.migration.resolving import Reader
 from kcourse.migration.scopes import CONVENTIONAL, PEDANTIC
@@ -70,7 +70,8 @@ def audit_source(
     source: Source, *, pedantic: bool = False, entries: Iterable[Change] | None = None
 ) -> Audit:
     """Audit a file that was read; the arguments are those of ``audit``."""
-    matcher = Matcher(table.changes() if entries is None else entries, pedantic=pedantic)
+    index = whole_table(pedantic=pedantic) if entries is None else Index(entries, pedantic=pedantic)
+    matcher = Matcher(index)
     assumed = CONVENTIONAL | PEDANTIC if pedantic else CONVENTIONAL
     legacy = any(_LEGACY in block.text for block in source.blocks)
     reader = Reader(matcher, assumed, legacy=legacy)

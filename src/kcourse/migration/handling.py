@@ -36,9 +36,9 @@ def exceptions(node: ast.expr | None, body: list[ast.stmt]) -> Iterator[str]:
     if node is None:
         names = ["Exception"]
     elif isinstance(node, ast.Tuple):
-        names = [_last_name(one) for one in node.elts]
+        names = [last_name(one) for one in node.elts]
     else:
-        names = [_last_name(node)]
+        names = [last_name(node)]
     imports = any(isinstance(one, ast.Import | ast.ImportFrom) for one in body)
     for name in names:
         if name in {"Exception", "BaseException"}:
@@ -61,7 +61,7 @@ def tried(function: UserFunction) -> frozenset[str]:
             if not isinstance(node, ast.Try):
                 continue
             calls = (one for part in node.body for one in ast.walk(part))
-            if any(isinstance(one, ast.Call) and _last_name(one.func) in names for one in calls):
+            if any(isinstance(one, ast.Call) and last_name(one.func) in names for one in calls):
                 for handler in node.handlers:
                     named = set(exceptions(handler.type, []))
                     tried |= named if named and not named & names else {EVERY_ERROR}
@@ -71,7 +71,7 @@ def tried(function: UserFunction) -> frozenset[str]:
 
 def expected(node: ast.expr) -> Iterator[str]:
     """Yield the exceptions that a ``with`` statement expects, as ``pytest.raises`` does."""
-    if isinstance(node, ast.Call) and _last_name(node.func) in {
+    if isinstance(node, ast.Call) and last_name(node.func) in {
         "raises",
         "suppress",
         "assertRaises",
@@ -79,10 +79,11 @@ def expected(node: ast.expr) -> Iterator[str]:
     }:
         for argument in node.args:
             parts = argument.elts if isinstance(argument, ast.Tuple) else [argument]
-            yield from filter(None, map(_last_name, parts))
+            yield from filter(None, map(last_name, parts))
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name as it is written; empty for what is no name."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""

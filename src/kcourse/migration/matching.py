@@ -9,16 +9,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from kcourse.migration import installed, namespaces
 from kcourse.migration.checks import ALL
 from kcourse.migration.checks.registry import Check
 from kcourse.migration.fixing import Edit
-from kcourse.migration.handling import EVERY_ERROR
+from kcourse.migration.handling import EVERY_ERROR, last_name
 from kcourse.migration.resolving import Reader
 from kcourse.migration.scopes import Function
-from kcourse.migration.table import Change, Pattern
+from kcourse.migration.table import Change, Pattern, changes
 from kcourse.migration.values import (
     UNKNOWN_PART,
     Bound,
@@ -48,26 +49,19 @@ class Hit:
     detail: str = ""
 
 
-class Matcher:
-    """Listens to a reader and collects what the table tells of."""
+class Index:
+    """The table, by what its patterns are about."""
 
     def __init__(self, table: Iterable[Change], *, pedantic: bool) -> None:
-        self.hits: list[Hit] = []
-        self._kinds = ALL.kinds
-        self.reader: Reader | None = None
-        self._pedantic = pedantic
-        self._names: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
-        self._below: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
+        self.pedantic = pedantic
+        self.names: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
+        self.below: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
         #: What the names of the table stand below.
-        self._on_the_way: set[str] = set()
-        self._calls: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
-        self._methods: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
-        self._defines: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
-        self._checks: dict[str, Change] = {}
-        self._met: set[tuple[str, int]] = set()
-        self._told: set[int] = set()
-        #: Names of an import statement that have moved to another module, and where to.
-        self._moved: dict[ast.ImportFrom, list[tuple[Hit, str]]] = defaultdict(list)
+        self.on_the_way: set[str] = set()
+        self.calls: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
+        self.methods: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
+        self.defines: dict[str, list[tuple[Change, Pattern]]] = defaultdict(list)
+        self.checks: dict[str, Change] = {}
         for change in table:
             for pattern in change.find:
                 if pedantic or not pattern.pedantic:
@@ -75,19 +69,39 @@ class Matcher:
 
     def _add(self, change: Change, pattern: Pattern) -> None:
         if pattern.check:
-            self._checks[pattern.check] = change
+            self.checks[pattern.check] = change
         elif pattern.define:
-            self._defines[pattern.target.rpartition(".")[2]].append((change, pattern))
+            self.defines[pattern.target.rpartition(".")[2]].append((change, pattern))
         elif pattern.method:
-            self._methods[pattern.target.rpartition(".")[2]].append((change, pattern))
+            self.methods[pattern.target.rpartition(".")[2]].append((change, pattern))
         elif pattern.call:
-            self._calls[pattern.call].append((change, pattern))
+            self.calls[pattern.call].append((change, pattern))
         else:
             for name in _spellings(pattern):
-                index = self._below if name.endswith(".*") else self._names
+                index = self.below if name.endswith(".*") else self.names
                 index[name.removesuffix(".*")].append((change, pattern))
                 while name := name.rpartition(".")[0]:
-                    self._on_the_way.add(name)
+                    self.on_the_way.add(name)
+
+
+@cache
+def whole_table(*, pedantic: bool) -> Index:
+    """Return the index of the whole table, which is the same for every file."""
+    return Index(changes(), pedantic=pedantic)
+
+
+class Matcher:
+    """Listens to a reader and collects what the table tells of."""
+
+    def __init__(self, index: Index) -> None:
+        self.hits: list[Hit] = []
+        self.reader: Reader | None = None
+        self._index = index
+        self._kinds = ALL.kinds
+        self._met: set[tuple[str, int]] = set()
+        self._told: set[int] = set()
+        #: Names of an import statement that have moved to another module, and where to.
+        self._moved: dict[ast.ImportFrom, list[tuple[Hit, str]]] = defaultdict(list)
 
     # What the reader tells.
 
@@ -110,7 +124,7 @@ class Matcher:
                 self._meet_import(change, pattern, node, path, statement)
             else:
                 self._meet(change, node, self._new_name(change, pattern, node, path))
-        if found or isinstance(node, ast.Name) or path in self._on_the_way:
+        if found or isinstance(node, ast.Name) or path in self._index.on_the_way:
             return found
         if lost := self._missing(path):
             self._meet_missing("no_such_name", node, *lost, sorted(installed.names()[lost[0]]))
@@ -119,7 +133,7 @@ class Matcher:
 
     def attribute(self, node: ast.Attribute, owner: Instance | None) -> None:
         """Hear of an attribute of an object."""
-        for change, pattern in self._methods.get(node.attr, ()):
+        for change, pattern in self._index.methods.get(node.attr, ()):
             if not _has_conditions(pattern) and self._is_of(owner, pattern):
                 # Of an object that nothing is known of, nothing is rewritten.
                 self._meet(change, node, _new_attribute(change, node) if owner else None)
@@ -144,7 +158,7 @@ class Matcher:
     def class_(self, user: UserClass) -> None:
         """Hear of a class definition."""
         for name, method in user.methods.items():
-            for change, pattern in self._defines.get(name, ()):
+            for change, pattern in self._index.defines.get(name, ()):
                 if pattern.target.rpartition(".")[0] in user.classes:
                     self._meet(change, method, _new_definition(change, method))
         self._check(ALL.for_class(user.classes), user)
@@ -156,10 +170,10 @@ class Matcher:
     # What that means.
 
     def _of_name(self, path: str) -> Iterator[tuple[Change, Pattern]]:
-        yield from self._names.get(path, ())
+        yield from self._index.names.get(path, ())
         above = path
         while above:
-            yield from self._below.get(above, ())
+            yield from self._index.below.get(above, ())
             above = above.rpartition(".")[0]
 
     def _of_call(self, call: Call) -> Iterator[tuple[Change, Pattern]]:
@@ -168,17 +182,17 @@ class Matcher:
             owner = callee.owner
             if isinstance(owner, Instance):  # super().__init__(…)
                 for path in owner.classes:
-                    yield from self._calls.get(path, ())
+                    yield from self._index.calls.get(path, ())
             return
         if isinstance(callee, Bound):
             owner = callee.owner if isinstance(callee.owner, Instance) else None
             if owner and owner.user and owner.user.defines(callee.name):
                 return  # a method of the audited code's own
-            for change, pattern in self._methods.get(callee.name, ()):
+            for change, pattern in self._index.methods.get(callee.name, ()):
                 if _has_conditions(pattern) and self._is_of(owner, pattern):
                     yield change, pattern
         elif isinstance(callee, Instance):
-            for change, pattern in self._methods.get("__call__", ()):
+            for change, pattern in self._index.methods.get("__call__", ()):
                 if callee.of(pattern.target.rpartition(".")[0]):
                     yield change, pattern
         elif isinstance(callee, Named | Either):
@@ -188,27 +202,27 @@ class Matcher:
             paths = [(one.path, *_above(one.path)) for one in names]
             for path in dict.fromkeys(paths[0]):
                 if all(path in others or len(paths) == 1 for others in paths):
-                    yield from self._calls.get(path, ())
+                    yield from self._index.calls.get(path, ())
         elif isinstance(callee, UserClass):
             for path in callee.classes:
-                for change, pattern in self._calls.get(path, ()):
+                for change, pattern in self._index.calls.get(path, ()):
                     if _passes_on(callee, pattern):
                         yield change, pattern
-        elif callee is None and self._pedantic and isinstance(call.node.func, ast.Name):
-            for path, entries in self._calls.items():
+        elif callee is None and self._index.pedantic and isinstance(call.node.func, ast.Name):
+            for path, entries in self._index.calls.items():
                 if path.rpartition(".")[2] == call.node.func.id:
                     yield from entries
 
     def _is_of(self, owner: Instance | None, pattern: Pattern) -> bool:
         """Whether a pattern for a method is about an object of this class."""
         if owner is None:
-            return self._pedantic
+            return self._index.pedantic
         return owner.of(pattern.target.rpartition(".")[0])
 
     def _check(self, checks: Iterable[Check], thing: Any) -> None:
         assert self.reader is not None
         for check in checks:
-            if (change := self._checks.get(check.__name__)) is not None:
+            if (change := self._index.checks.get(check.__name__)) is not None:
                 for node in check(thing, self.reader):
                     self._meet(change, node, _new_of_check(change, thing, node), elsewhere=True)
 
@@ -230,13 +244,13 @@ class Matcher:
         self, check: str, node: ast.AST, where: str, name: str, there: list[str]
     ) -> None:
         """Tell of a name or an argument that is not there, and of the nearest one that is."""
-        if check not in self._checks:
+        if check not in self._index.checks:
             return
         what = "argument" if check == "no_such_argument" else "name"
         detail = f"`{where}` has no {what} `{name}` in {installed.versions()}."
         if near := difflib.get_close_matches(name, there, n=1, cutoff=0.75):
             detail += f" The nearest is `{near[0]}`."
-        self._meet(self._checks[check], node, None, detail)
+        self._meet(self._index.checks[check], node, None, detail)
 
     def _meet(
         self,
@@ -303,7 +317,7 @@ def _called(call: Call) -> str:
         return callee.path.rpartition(".")[2]
     if isinstance(callee, Bound):
         return callee.name
-    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    return last_name(func)
 
 
 def _paths(callee: Value) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from kcourse.migration.checks.registry import Registry
 from kcourse.migration.checks.training.compiled import end, metrics, model_of, name_of
+from kcourse.migration.handling import last_name
 from kcourse.migration.resolving import Reader
 from kcourse.migration.scopes import Function
 from kcourse.migration.values import Call, Instance, Named, UserClass
@@ -104,7 +105,7 @@ def _shapes(method: Function, name: str) -> bool:
     """Whether a method gives what has this name another shape."""
     for node in ast.walk(method):
         shaped: ast.AST | None = node if isinstance(node, ast.Subscript) else None
-        if isinstance(node, ast.Call) and _last_name(node.func) in _SHAPING:
+        if isinstance(node, ast.Call) and last_name(node.func) in _SHAPING:
             shaped = node
         if shaped and any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(shaped)):
             return True
@@ -113,14 +114,10 @@ def _shapes(method: Function, name: str) -> bool:
 
 def _is_column(node: ast.expr) -> bool:
     """Whether it is ``reshape(…, (-1, 1))``."""
-    if not isinstance(node, ast.Call) or _last_name(node.func) != "reshape":
+    if not isinstance(node, ast.Call) or last_name(node.func) != "reshape":
         return False
     given = [*node.args[-1:], *(one.value for one in node.keywords)]
     return any(ast.unparse(one) in {"(-1, 1)", "[-1, 1]"} for one in given)
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 # Metrics that a model is compiled with.
