@@ -70,8 +70,8 @@ def audit_source(
     source: Source, *, pedantic: bool = False, entries: Iterable[Change] | None = None
 ) -> Audit:
     """Audit a file that was read; the arguments are those of ``audit``."""
-    index = whole_table(pedantic=pedantic) if entries is None else Index(entries, pedantic=pedantic)
-    matcher = Matcher(index)
+    known = whole_table(pedantic=pedantic) if entries is None else Index(entries, pedantic=pedantic)
+    matcher = Matcher(known)
     assumed = CONVENTIONAL | PEDANTIC if pedantic else CONVENTIONAL
     legacy = any(_LEGACY in block.text for block in source.blocks)
     reader = Reader(matcher, assumed, legacy=legacy)
