@@ -6,13 +6,13 @@ without cells, a cell that nbval did not report, a check without a verdict.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import nbformat
 from kcourse import devices, kernel, lessons, runners
 from kcourse.backends import BACKENDS
 from kcourse.cards import VERDICT_MIME
+from kcourse.kernel.errors import Unavailable
 from kcourse.lessons import Lesson
 from kcourse.runners import Done
 
@@ -147,7 +148,7 @@ def _backend_problems(executed: Path, report: LessonReport) -> list[str]:
     return []
 
 
-@contextmanager
+@contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
     """Make a folder for one run, removed with all that the run leaves in it."""
     # A process that the lesson started may outlive its kernel by a moment, and still write.
@@ -177,7 +178,8 @@ def environment(backend: str = BACKENDS[0]) -> dict[str, str]:
         from kcourse.kernel import place  # not before: it needs what parents need
 
         # Else a run's own TMPDIR would hide the parent of warm kernels from it.
-        variables["XDG_RUNTIME_DIR"] = str(place.folder_path().parent)
+        with contextlib.suppress(Unavailable):  # each kernel then says why it is not warm
+            variables["XDG_RUNTIME_DIR"] = str(place.folder_path().parent)
     return variables
 
 

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import kernels
 import pytest
 
+from kcourse import proving
 from kcourse.kernel import LIBRARIES, client, place
 from kcourse.kernel.errors import Unavailable
 from kcourse.kernel.place import LOCK, MAX_MESSAGE, SOCKET, Peer, Place, receive, send
@@ -53,6 +55,24 @@ def test_the_directory_is_private_whatever_the_umask_is(folder: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes == {0}
+
+
+@pytest.mark.parametrize("mode", [None, 0o755, 0o700])
+def test_a_run_of_a_lesson_finds_it_although_its_temporary_folder_is_another(
+    mode: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``mode`` is that of what an earlier version made in the temporary folder."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.delenv("KCOURSE_WARM", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if mode is not None:
+        (tmp_path / f"runtime-{os.getuid()}").mkdir(mode=mode)
+    os.close(place.open_folder())
+    ours = place.folder_path()
+
+    monkeypatch.setenv("XDG_RUNTIME_DIR", proving.environment()["XDG_RUNTIME_DIR"])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "its-own"))
+    assert place.folder_path() == ours
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o701, 0o770, 0o777, 0o1777])
@@ -126,6 +146,7 @@ def test_exchanging_the_directory_after_the_check_changes_nothing(
 #: A process that takes the lock, then does what each line of its input says.
 HOLDER = """
 import sys
+import tempfile
 from kcourse.kernel.place import Place
 where = Place(sys.argv[1])
 print(where.acquire(), flush=True)

@@ -47,12 +47,17 @@ _RETRY_AFTER = 600.0
 
 def folder_path() -> Path:
     """Return the user's private directory for sockets, whether it exists or not."""
+    try:
+        return _folder_path(make=False)
+    except OSError as error:
+        raise Unavailable(f"there is no private directory for a socket: {error}") from None
+
+
+def _folder_path(*, make: bool) -> Path:
+    """Return its path; make it, and what it lies in, for this user alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a missing XDG_RUNTIME_DIR: the next best is taken
-        try:
-            return platformdirs.user_runtime_path("kcourse", appauthor=False)
-        except OSError as error:
-            raise Unavailable(f"there is no private directory for a socket: {error}") from None
+        return platformdirs.user_runtime_path("kcourse", appauthor=False, ensure_exists=make)
 
 
 def open_folder() -> int:
@@ -63,10 +68,10 @@ def open_folder() -> int:
     path = folder_path()
     try:
         with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700, parents=True)
+            _folder_path(make=True)
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
-        raise Unavailable(f"{path} cannot be used: {error.strerror}") from None
+        raise Unavailable(f"{path} cannot be used: {error.strerror or error}") from None
     found = os.fstat(folder)
     if found.st_uid != os.getuid() or found.st_mode & 0o077:
         os.close(folder)
