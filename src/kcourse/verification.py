@@ -71,8 +71,8 @@ def verify(
         entries = [(one, _entry(one, backend)) for one in _on_backend(backend, chosen)]
         reports += [entry for _, entry in entries]
         compared = [run_as_shipped] if backend == BACKENDS[0] and device != "gpu" else []
-        # The last lessons take longest, so they come first: no core is idle at the end. And a
-        # lesson's two runs are far apart: side by side, their clusters would be in each other's way.
+        # The last lessons take longest, so they come first: no core is idle at the end.
+        # A lesson's two runs are apart: side by side, their clusters would be in each other's way.
         for run in (*compared, run_with_solutions):
             tasks += [(lesson, entry, run) for lesson, entry in reversed(entries)]
     for backend in backends:

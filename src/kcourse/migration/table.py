@@ -18,7 +18,7 @@ changed, or that never was right:
 ``fix``     how ``--fix`` rewrites it, where that is safe
 ==========  ==========================================================================
 
-Every entry is run: ``tests/migration/test_proofs.py``.
+Every entry is run: ``tests/migration/test_table.py``.
 """
 
 from __future__ import annotations
