@@ -73,8 +73,8 @@ def verify(
         compared = [run_as_shipped] if backend == BACKENDS[0] and device != "gpu" else []
         # The last lessons take longest, so they come first: no core is idle at the end.
         # A lesson's two runs are apart: side by side, their clusters would be in each other's way.
-        for run in (*compared, run_with_solutions):
-            tasks += [(lesson, entry, run) for lesson, entry in reversed(entries)]
+        for way in (*compared, run_with_solutions):
+            tasks += [(lesson, entry, way) for lesson, entry in reversed(entries)]
     for backend in backends:
         devices.require(device, backend, environment(backend))
     if BACKENDS[0] in backends:

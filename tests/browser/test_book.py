@@ -67,6 +67,14 @@ article h2, article h3')].filter(e => e.checkVisibility() && !e.closest('pre, ta
     assert cut_off == []
 
 
+def test_words_in_programs_that_are_too_pale_are_a_barrier(open_page: Callable[..., Page]) -> None:
+    page = open_page("lessons/01_tensors/02_indexing_gather_scatter.html")
+    text = page.locator("article").inner_text()
+    page.add_style_tag(content="article pre .k { color: #ccc !important }")
+    assert any(barrier.startswith("color-contrast") for barrier in barriers(page))
+    assert page.locator("article").inner_text() == text
+
+
 #: Of the least impact, and not in Lighthouse's score: the theme has the book's name outside every
 #: landmark, and the first corner of a table of numbers is empty.
 _NO_BARRIERS = {"region", "empty-table-header"}

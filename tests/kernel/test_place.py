@@ -146,7 +146,6 @@ def test_exchanging_the_directory_after_the_check_changes_nothing(
 #: A process that takes the lock, then does what each line of its input says.
 HOLDER = """
 import sys
-import tempfile
 from kcourse.kernel.place import Place
 where = Place(sys.argv[1])
 print(where.acquire(), flush=True)
