@@ -8,7 +8,7 @@ unexport MPLBACKEND
 unexport PYTHONDONTWRITEBYTECODE
 
 # Half of the time on JAX goes into compiling, which gives the same every time.
-JAX_KEEPS_WHAT_IT_COMPILED := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax-compiled \
+JAX_KEEPS_WHAT_IT_COMPILED := JAX_COMPILATION_CACHE_DIR="$(CURDIR)/build/jax-compiled" \
   JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 .PHONY: learn test lint unit verify verify-jax book browser store lock clean help
@@ -35,7 +35,7 @@ verify: environment  ## every lesson, as shipped and with solutions
 	.venv/bin/kcourse verify --report build/verification.json
 
 verify-jax: environment jax  ## the lessons on Keras alone, with solutions on JAX
-	PYTHONPATH=$(CURDIR)/.jax $(JAX_KEEPS_WHAT_IT_COMPILED) .venv/bin/kcourse verify --backend jax --report build/verification-jax.json
+	PYTHONPATH="$(CURDIR)/.jax" $(JAX_KEEPS_WHAT_IT_COMPILED) .venv/bin/kcourse verify --backend jax --report build/verification-jax.json
 
 book: environment build/verification.json build/verification-jax.json  ## the static site in build/book
 	$(PY) book/build.py --report build/verification.json --report build/verification-jax.json

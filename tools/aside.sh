@@ -15,7 +15,7 @@ stamp=$folder/made-from-${made_from%% *}
 echo "Installing what only tests need into $folder (some 100 MB, once) ..."
 rm -rf "$folder"
 .venv/bin/python -m pip install -qq --disable-pip-version-check --compile --no-deps \
-    --require-hashes --target "$folder" -r "$lock" || {
+    --require-hashes --no-build-isolation --target "$folder" -r "$lock" || {
     echo "kcourse: the packages in $lock could not be installed; the lines above say why." >&2
     exit 1
 }

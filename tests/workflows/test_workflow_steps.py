@@ -103,8 +103,9 @@ def course_in(workspace: Path) -> None:
         shutil.copy(ROOT / name, course / name)
     (course / ".venv").mkdir()
     (course / ".venv/bin").symlink_to(ROOT / ".venv/bin")
+    (course / ".venv/pyvenv.cfg").write_text(f"command = python -m venv {course}/.venv\n")
     stamp = subprocess.check_output(
-        "cat requirements.lock pyproject.toml | cksum", shell=True, cwd=course, text=True
+        "(pwd -P; cat requirements.lock pyproject.toml) | cksum", shell=True, cwd=course, text=True
     ).split()[0]
     (course / f".venv/made-from-{stamp}").touch()
 
