@@ -22,9 +22,11 @@ part() {
 
 PYTHONPATH=$folder/packages
 export PYTHONPATH
+# Nothing is imported here: if that fails, each part says so.
 "$python" -c '
-import json, sys, kcourse, keras, tensorflow
-found = {"TensorFlow": tensorflow.__version__, "Keras": keras.__version__}
+import json, sys
+from importlib.metadata import version
+found = {"TensorFlow": version("tensorflow"), "Keras": version("keras")}
 print(found)
 json.dump(found, open(sys.argv[1], "w"))' "$folder/versions.json"
 
@@ -36,7 +38,8 @@ part proofs "$python" -m pytest tests/migration/test_table.py -n auto -q -p no:c
 own_code() {
     cp -r src "$folder/src"
     PYTHONPATH=$folder/src:$PYTHONPATH
-    "$python" -m kcourse.migration.installed
+    # The old lists would say that all is well.
+    "$python" -m kcourse.migration.installed || return
     "$python" -c 'from kcourse.cli import main; main()' audit --format json \
         --output "$folder/audit.json" notebooks src book benchmarks tests/exercises examples \
         README.md CONTRIBUTING.md

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,38 @@ def test_a_part_without_a_result_is_not_well(tmp_path: Path, lost: str) -> None:
 def test_proofs_of_which_none_was_run_are_not_well(tmp_path: Path, nothing: str) -> None:
     said = run("warn", result(tmp_path / "newest", proofs=nothing)).stdout
     assert [one for one, _ in commands(said)] == ["warning"]
+
+
+#: A Python whose newest TensorFlow and Keras nothing of ours can be measured with: only versions
+#: are known. Its audit, with the lists of the names of other versions, would say that all is well.
+BROKEN_PYTHON = """#!/bin/sh
+case "$*" in
+    "-m uv "*) exit 0 ;;
+    *importlib.metadata*) exec {python} "$@" ;;
+    *" audit "*) echo "[]" >"$NEWEST/audit.json" ;;
+    *) echo "AttributeError: gone" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_versions_that_cannot_be_imported_are_told_part_by_part(tmp_path: Path) -> None:
+    course, folder = tmp_path / "course", tmp_path / "course/build/newest"
+    for made in ("tools", "src", ".venv/bin"):
+        (course / made).mkdir(parents=True)
+    shutil.copy(ROOT / "tools/newest.sh", course / "tools")
+    (course / ".venv/bin/python").write_text(BROKEN_PYTHON.format(python=sys.executable))
+    (course / ".venv/bin/python").chmod(0o755)
+    ended = subprocess.run(
+        ["tools/newest.sh", "build/newest"],
+        cwd=course,
+        env=os.environ | {"NEWEST": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    said = run("body", folder).stdout
+    assert said.count("`could not be measured`\n\n```text\nAttributeError: gone\n") == 3, said
+    assert f"TensorFlow {metadata.version('tensorflow')}" in said
 
 
 def test_nothing_measured_is_an_error_and_touches_no_issue(tmp_path: Path, gh: Path) -> None:
