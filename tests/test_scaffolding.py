@@ -211,7 +211,11 @@ LESSON = ["new-lesson", "tensors", "sparse"]
         (["new-lesson", "tensors", "functional_api"], "already: 03_models/02_functional_api."),
         ([*LESSON, "--exercise", "two words"], "'two words' cannot be an exercise's name"),
         ([*LESSON, "--exercise", "new", "--exercise", "new"], "There is an exercise 'new' already"),
-        ([*LESSON, "--title", 'a "b"'], "cannot be a title: write one line of at most 100 letters"),
+        ([*LESSON, "--title", 'a "b"'], "cannot be a title: write one line of at most 80 letters"),
+        ([*LESSON, "--title", "很" * 41], "at most 80 letters (a Chinese one counts twice)"),
+        ([*LESSON, "--title", "\udcff"], r"'\udcff' cannot be a title"),
+        (["new-lesson", "tensors", "a" * 41], "is too long: take at most 40 letters."),
+        (["new-exercise", "linear_algebra", "a" * 51], "is too long: take at most 50 letters."),
         (
             ["new-exercise", "linear_algebr", "new"],
             "no lesson 'linear_algebr'. Did you mean 'linear_",
@@ -284,6 +288,60 @@ def test_a_module_that_is_there_already_is_not_overwritten(
     assert (code, err.count("\n")) == (2, 1)
     assert "sparse.py is there already, and nothing is overwritten." in err
     assert contents(course) == before
+
+
+HALF_WRITTEN = {
+    "src/kcourse/solutions/tensors/linear_algebra.py": [
+        (
+            b"def trace(\n",
+            "linear_algebra.py, line 1, is not Python: '(' was never closed. Mend it",
+        ),
+        (b"\xff\n", "linear_algebra.py is not UTF-8: invalid start byte. Mend it first."),
+    ],
+    "src/kcourse/exercises/tensors/linear_algebra.py": [
+        (b"x = = 1\n", "linear_algebra.py, line 1, is not Python: invalid syntax. Mend it first."),
+        (b"\xff\n", "linear_algebra.py is not UTF-8: invalid start byte. Mend it first."),
+    ],
+    "notebooks/01_tensors/04_linear_algebra.ipynb": [
+        (b"<<<<<<< HEAD\n{}", "04_linear_algebra.ipynb is not a notebook. Mend it, or get it back"),
+        (b"{}", "04_linear_algebra.ipynb is not a notebook. Mend it, or get it back from git."),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [(file, content, says) for file, cases in HALF_WRITTEN.items() for content, says in cases],
+)
+def test_what_somebody_is_still_writing_is_left_alone(
+    course: Path,
+    file: str,
+    content: bytes,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (course / file).write_bytes(content)
+    code, out, err = kcourse(EXERCISE, monkeypatch, capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+    assert (course / file).read_bytes() == content
+    assert "new_one" not in "".join(
+        path.read_text("utf-8", "replace") for path in course.rglob("*") if path.is_file()
+    )
+
+
+def test_the_longest_names_and_titles_are_clean_for_ruff(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["new-lesson", "tensors", "a" * 40, "--title", "很" * 40, "--exercise", "b" * 50]
+    assert kcourse(asked, monkeypatch, capsys)[0] == 0
+    asked = ["new-exercise", "a" * 40, "C" * 50, "--title", "d" * 80]
+    assert kcourse(asked, monkeypatch, capsys)[0] == 0
+    # The order of imports aside: the package itself is not in this small course.
+    for check in (["check", "--ignore=I001"], ["format", "--check"]):
+        done = run(course, "ruff", *check, "--no-cache", "src", "notebooks")
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -51,7 +51,12 @@ class Lesson:
     @cached_property
     def _sources(self) -> list[tuple[dict[str, Any], str]]:
         """The cells and their sources, for what is asked of all lessons at once."""
-        cells = json.loads(self.path.read_bytes())["cells"]
+        try:
+            cells = json.loads(self.path.read_bytes())["cells"]
+        except (ValueError, KeyError, TypeError):
+            raise KcourseError(
+                f"{self.path} is not a notebook. Mend it, or get it back from git."
+            ) from None
         return [(cell, "".join(cell["source"])) for cell in cells]
 
     @cached_property

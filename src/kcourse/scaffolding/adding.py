@@ -127,7 +127,13 @@ def _cells(new: NewExercise, values: dict[str, object]) -> list[NotebookNode]:
 
 def _must_be_new(name: str, text: str, shown: str) -> None:
     """Raise ``KcourseError`` if the module defines or imports ``name`` already."""
-    if name in _names(text):
+    try:
+        taken = _names(text)
+    except SyntaxError as error:  # a source that somebody is still writing
+        raise KcourseError(
+            f"{shown}, line {error.lineno}, is not Python: {error.msg}. Mend it first."
+        ) from None
+    if name in taken:
         raise KcourseError(f"{shown} has the name {name!r} already. Take another name.")
 
 

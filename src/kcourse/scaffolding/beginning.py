@@ -55,7 +55,7 @@ def begin_lesson(
         (checkout.solutions(lesson.chapter, topic), "solutions_module.py.jinja"),
         (checkout.exercises(lesson.chapter, topic), "exercises_module.py.jinja"),
     ):
-        draft.create(file, render(template, title=title) + "\n")
+        draft.create(file, render(template, topic=topic) + "\n")
     for new in exercises:
         add_exercise(
             draft, checkout, lesson, new, after=FIRST_SECTION, on_all_backends=on_all_backends

@@ -6,6 +6,7 @@ import builtins
 import difflib
 import keyword
 import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from kcourse.errors import KcourseError
 from kcourse.lessons import Lesson
 
 _NAMED = re.compile(r'^    name = "(\w+)"', re.MULTILINE)
-_MOST_LETTERS = 100
+#: An exercise's name stands in the ids of cells, which have at most 64 letters, and may begin with
+#: `first_of_` and the topic. A title stands in lines of at most 100 columns.
+_LONGEST_TOPIC, _LONGEST_NAME, _WIDEST_TITLE = 40, 50, 80
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class Checkout:
     def exercise_names(self) -> set[str]:
         """Return the names of all exercises, read from their source: it may be half written."""
         modules = (self.root / "src" / "kcourse" / "exercises").glob("*/*.py")
-        return {name for one in modules for name in _NAMED.findall(one.read_text("utf-8"))}
+        return {
+            name for one in modules for name in _NAMED.findall(one.read_text("utf-8", "replace"))
+        }
 
 
 def find() -> Checkout:
@@ -95,6 +100,7 @@ def valid_topic(topic: str) -> str:
             f"{topic!r} cannot be a lesson's name: take lower-case letters, digits and _, as in "
             "'linear_algebra'."
         )
+    _must_be_short(topic, _LONGEST_TOPIC)
     for lesson in lessons.all_lessons():
         if lesson.topic == topic:
             raise KcourseError(f"There is a lesson {topic!r} already: {lesson.key}.")
@@ -108,6 +114,7 @@ def valid_name(name: str, taken: Collection[str]) -> str:
             f"{name!r} cannot be an exercise's name: learners give it to their function or class, "
             "as in 'trace_of_product' or 'GatedLinear'."
         )
+    _must_be_short(name, _LONGEST_NAME)
     if hasattr(builtins, name):
         raise KcourseError(f"{name!r} has a meaning in Python. Take another name.")
     if name in taken:
@@ -117,13 +124,20 @@ def valid_name(name: str, taken: Collection[str]) -> str:
     return name
 
 
+def _must_be_short(name: str, longest: int) -> None:
+    if len(name) > longest:
+        raise KcourseError(f"{name!r} is too long: take at most {longest} letters.")
+
+
 def valid_title(title: str) -> str:
     """Return a title, which stands in headings, links and Python strings as it is."""
     title = title.strip()
-    if not title or len(title) > _MOST_LETTERS or re.search(r'["\\\n\r\[\]]', title):
+    columns = sum(2 if unicodedata.east_asian_width(one) in "FW" else 1 for one in title)
+    # The last range is what Python makes of bytes that are no UTF-8.
+    if not title or columns > _WIDEST_TITLE or re.search(r'["\\\n\r\[\]\ud800-\udfff]', title):
         raise KcourseError(
-            f"{title!r} cannot be a title: write one line of at most {_MOST_LETTERS} letters, "
-            'without ", \\ and square brackets.'
+            f"{title!r} cannot be a title: write one line of at most {_WIDEST_TITLE} letters (a "
+            'Chinese one counts twice), without ", \\ and square brackets.'
         )
     return title
 

@@ -25,6 +25,8 @@ class Draft:
             return path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise KcourseError(f"{path} is missing. Get it back from git first.") from None
+        except UnicodeDecodeError as error:
+            raise KcourseError(f"{path} is not UTF-8: {error.reason}. Mend it first.") from None
 
     def create(self, path: Path, text: str) -> None:
         """Have a new file written; one that is there already raises ``KcourseError``."""
