@@ -110,7 +110,7 @@ FORMS = {
         "Try it: the curve of a learning-rate schedule",
         (
             Field("schedule", "Schedule", "CosineDecay", (*_DECAYS, "PiecewiseConstantDecay")),
-            Field("initial", "Initial rate", "0", only=_DECAYS),
+            Field("initial", "Initial rate", "0.01", only=_DECAYS),
             Field("decay_steps", "Decay steps", "450", only=_DECAYS),
             Field("decay_rate", "Decay rate", "0.5", only=_SMOOTH),
             Field("staircase", "Staircase", False, only=_SMOOTH),

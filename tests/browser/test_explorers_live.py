@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -260,8 +260,8 @@ def test_a_pipeline_takes_as_long_as_in_python(compute: Compute) -> None:
             read=int(rng.integers(0, 60)),
             map=int(rng.integers(0, 120)),
             calls=int(rng.choice([0, 1, 2, 3, 4, 8])),
-            batch=int(rng.integers(1, 6)),
-            prefetch=int(rng.choice([0, 1, 2, 4])),
+            batch=int(rng.integers(1, 9)),
+            prefetch=int(rng.choice([0, 0, 1, 2, 4])),
             train=int(rng.integers(1, 200)),
         )
         for _ in range(200)
@@ -279,6 +279,47 @@ def test_a_pipeline_takes_as_long_as_in_python(compute: Compute) -> None:
         work = pipeline.elements * (pipeline.read + pipeline.map) + steps * pipeline.train
         assert result["inTurns"]["total"] == work
         assert pipeline.train * steps <= result["yours"]["total"] <= work
+        assert max(result["costs"].values()) <= total(expected), pipeline
+        dearest = max(result["costs"].values())
+        slowest = [name for name, cost in result["costs"].items() if cost == dearest]
+        assert result["slowest"] == slowest
+        overlaps = pipeline.calls > 0 or pipeline.prefetch > 0
+        too_slow = 1.04 if "The bottleneck" not in result["summary"] else 1.06
+        sets_the_pace = _from_batch_to_batch(pipeline) < too_slow * dearest
+        assert ("The bottleneck" in result["summary"]) == (overlaps and sets_the_pace), pipeline
+
+
+def _from_batch_to_batch(pipeline: Pipeline) -> float:
+    """Run on for long with batches of the size that there is, and return how far apart they end."""
+    batch = min(pipeline.batch, pipeline.elements)
+    calls = min(pipeline.calls, pipeline.elements)
+    long = replace(pipeline, elements=200 * batch, batch=batch, calls=calls)
+    ends = [event.end for event in simulate(long) if event.stage == "train"]
+    rounds = 24 * 7  # nearly always a whole number of rounds of the calls
+    return (ends[-1] - ends[-1 - rounds]) / rounds
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "slowest"),
+    [
+        ({"elements": 4, "batch": 16}, "The bottleneck is mapping: 100 ms a batch.", ["mapping"]),
+        (
+            {"elements": 48, "batch": 8, "calls": 1, "prefetch": 0, "train": 400},
+            "Without prefetch, work goes at most 1 element ahead while the model trains, so times "
+            "partly add up: 750 ms a batch in the long run, where the slowest stage alone takes "
+            "400 ms.",
+            ["mapping", "training"],
+        ),
+        ({"calls": 0, "prefetch": 0}, "Nothing overlaps", ["reading and mapping"]),
+    ],
+)
+def test_a_pipeline_names_what_sets_its_pace(
+    compute: Compute, changes: dict[str, int], said: str, slowest: list[str]
+) -> None:
+    fields = {name: str(value) for name, value in (asdict(Pipeline()) | changes).items()}
+    (result,) = compute("pipeline.compute", [[fields]])
+    assert said in result["summary"]
+    assert result["slowest"] == slowest
 
 
 SCHEDULES = (
@@ -338,6 +379,107 @@ def test_a_schedule_has_the_rates_of_keras(compute: Compute, name: str) -> None:
         assert result["table"][0] == [0, pytest.approx(float(schedule(0)), rel=1e-5)]
 
 
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_curve_reaches_as_far_as_the_rates_of_all_steps(compute: Compute, name: str) -> None:
+    rng = np.random.default_rng(7)
+    cases = [_schedule(rng, name) | {"shown": str(shown)} for shown in (1, 7, 399, 400, 401, 30011)]
+    for fields, result in zip(
+        cases, compute("schedules.compute", [[fields] for fields in cases]), strict=True
+    ):
+        (rates,) = compute("schedules.ratesAt", [[fields, list(range(int(fields["shown"]) + 1))]])
+        drawn = [rate for _, rate in result["points"]]
+        assert [result["lowest"], result["highest"]] == [min(rates), max(rates)], fields
+        assert [min(drawn), max(drawn)] == [min(rates), max(rates)]
+        assert all(rates[step] == rate for step, rate in result["points"])
+        steps = [step for step, _ in result["points"]]
+        assert steps == sorted(steps)
+        assert [steps[0], steps[-1]] == [0, int(fields["shown"])]
+        assert len(steps) < 1000
+
+
+@pytest.mark.parametrize(
+    ("fields", "lowest", "highest"),
+    [
+        ({"schedule": "CosineDecay", "shown": "1000000"}, 0, 0.1),
+        ({"schedule": "CosineDecay", "shown": "100000", "step": "50"}, 0, 0.1),
+        (
+            {
+                "schedule": "PiecewiseConstantDecay",
+                "boundaries": "10000, 10100",
+                "values": "0.1, 0.5, 0.01",
+                "shown": "100000",
+            },
+            0.01,
+            0.5,
+        ),
+        (
+            {"schedule": "CosineDecayRestarts", "decay_steps": "1000", "shown": "1000000"},
+            0,
+            0.01,
+        ),
+    ],
+)
+def test_a_peak_of_few_steps_is_not_lost_among_many(
+    compute: Compute, fields: dict[str, str], lowest: float, highest: float
+) -> None:
+    usual = _schedule(np.random.default_rng(0), fields["schedule"]) | {
+        "initial": "0.01",
+        "decay_steps": "450",
+        "alpha": "0",
+        "warmup_steps": "50",
+        "warmup_target": "0.1",
+        "t_mul": "1",
+        "m_mul": "1",
+    }
+    (result,) = compute("schedules.compute", [[usual | fields]])
+    found = [result["lowest"], result["highest"]]
+    assert found == pytest.approx([lowest, highest], rel=1e-6, abs=1e-7)
+    assert result["lowest"] <= result["value"] <= result["highest"]
+    drawn = [rate for _, rate in result["points"]]
+    assert [min(drawn), max(drawn)] == found
+
+
+@pytest.mark.parametrize(
+    ("call", "plain", "typed"),
+    [
+        (
+            "broadcasting",
+            {"first": "3", "second": "3, 4, 1"},
+            {"first": "３", "second": "３，4、１"},
+        ),
+        ("broadcasting", {"first": "(3, 4)", "second": ""}, {"first": "（3，４）", "second": "　"}),
+        ("convolution", {"size": "3, 4", "kernel": "1"}, {"size": "［３，4］", "kernel": "１"}),
+        ("pipeline", {"elements": "12", "batch": "3"}, {"elements": "１２", "batch": "３ "}),
+        (
+            "schedules",
+            {"schedule": "CosineDecayRestarts", "initial": "0.1", "t_mul": "1.5", "alpha": "1e-4"},
+            {
+                "schedule": "CosineDecayRestarts",
+                "initial": "０.１",
+                "t_mul": "１．５",
+                "alpha": "1e－4",
+            },
+        ),
+        (
+            "schedules",
+            {"schedule": "PiecewiseConstantDecay", "boundaries": "3, 4", "values": "0.1, 0.2, 0.3"},
+            {
+                "schedule": "PiecewiseConstantDecay",
+                "boundaries": "3、４",
+                "values": "０.１，0.2､0．3",
+            },
+        ),
+    ],
+)
+def test_digits_and_commas_of_full_width_count_as_others(
+    compute: Compute, call: str, plain: dict[str, str], typed: dict[str, str]
+) -> None:
+    sound = _sound(call)
+    expected, found = compute(f"{call}.compute", [[sound | plain], [sound | typed]])
+    assert "problem" not in expected
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("call", "fields", "field", "said"),
     [
@@ -346,8 +488,11 @@ def test_a_schedule_has_the_rates_of_keras(compute: Compute, name: str) -> None:
             "broadcasting",
             {"first": "2,,3", "second": ""},
             "first",
-            "An empty field is not a length",
+            "In “2,,3”, a number is missing before a comma. Write it, or take the comma away.",
         ),
+        ("broadcasting", {"first": "，", "second": ""}, "first", "In “，”, a number is missing"),
+        ("broadcasting", {"first": "３，ｘ", "second": ""}, "first", "“ｘ” is not a length."),
+        ("pipeline", {"batch": "3²"}, "batch", "“3²” is not a whole number from 1 to 48."),
         ("broadcasting", {"first": "2", "second": "(3, x)"}, "second", "“x” is not a length."),
         ("convolution", {"size": "9, 9, 9"}, "size", "“9, 9, 9” has 3 numbers."),
         ("convolution", {"size": "4", "kernel": "5", "padding": "valid"}, "kernel", "none fits"),
@@ -357,21 +502,52 @@ def test_a_schedule_has_the_rates_of_keras(compute: Compute, name: str) -> None:
         ("pipeline", {"batch": "0"}, "batch", "“0” is not a whole number from 1 to 48."),
         ("pipeline", {"read": "0", "map": "0", "train": "0"}, "train", "All three times are 0"),
         ("schedules", {"initial": "fast"}, "initial", "“fast” is not a number from 0 to 1,000."),
+        (
+            "schedules",
+            {"initial": "１，５"},
+            "initial",
+            "“１，５” is not a number from 0 to 1,000.",
+        ),
         ("schedules", {"decay_steps": ""}, "decay_steps", "An empty field is not a whole number"),
+        *[
+            ("schedules", {"schedule": "PiecewiseConstantDecay", field: text}, field, said)
+            for field, text, said in [
+                ("boundaries", "100,,200", "In “100,,200”, a number is missing before a comma."),
+                ("boundaries", "", "There are no boundaries. Write rising steps"),
+                ("boundaries", "300, 150", "“300, 150” does not rise. Write rising steps"),
+                ("values", "0.1", "“0.1” has 1 rate. Write 2, one more than boundaries."),
+            ]
+        ],
+        (
+            "schedules",
+            {"decay_rate": "1000", "decay_steps": "1"},
+            "decay_rate",
+            "With “1000”, the learning rate at step 13 is too large for float32. Write a smaller",
+        ),
+        (
+            "schedules",
+            {"decay_rate": "1.02", "decay_steps": "1", "shown": "1", "step": "1000000"},
+            "decay_rate",
+            "the learning rate at step 1,000,000 is too large for float32.",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_with_its_value_and_field(
     compute: Compute, call: str, fields: dict[str, str], field: str, said: str
 ) -> None:
-    sound = {
+    (result,) = compute(f"{call}.compute", [[_sound(call) | fields]])
+    assert result["field"] == field
+    assert said in result["problem"]
+
+
+def _sound(call: str) -> dict[str, Any]:
+    return {
         "broadcasting": {},
         "convolution": _fields("Conv2D", 9, 3, 1, 1, "same") | {"channels": "3"},
         "pipeline": {name: str(number) for name, number in asdict(Pipeline()).items()},
-        "schedules": _schedule(np.random.default_rng(0), "ExponentialDecay"),
+        "schedules": _schedule(np.random.default_rng(0), "ExponentialDecay")
+        | {"boundaries": "150", "values": "0.1, 0.01"},
     }[call]
-    (result,) = compute(f"{call}.compute", [[sound | fields]])
-    assert result["field"] == field
-    assert said in result["problem"]
 
 
 # The pages
@@ -421,7 +597,7 @@ def test_every_explorer_starts_with_the_numbers_of_its_form(
         "broadcasting": "The shapes (3, 1) and (4,) broadcast to (3, 4), 12 elements.",
         "convolution": "Conv2D makes (None, 5, 5, 8) of (None, 9, 9, 3). It has 224 parameters",
         "pipeline": f"This pipeline takes {total(simulate(Pipeline())):.0f} ms",
-        "schedules": "At step 100 the learning rate is 0.09698.",
+        "schedules": "the learning rate is 0.09698. From step 0 to 600 it begins at 0.01, ",
     }.items():
         expect(explorer(page, name).get_by_role("status")).to_contain_text(said)
         pictures = explorer(page, name).get_by_role("img")
@@ -500,12 +676,66 @@ def test_only_the_fields_of_the_choice_are_shown(open_explorers: Callable[..., P
     expect(box.get_by_role("img")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "mode"), [(1280, "light"), (360, "dark")])
+def test_a_choice_of_schedule_alone_gives_a_curve(open_explorers: Callable[..., Page]) -> None:
+    box = explorer(open_explorers(), "schedules")
+    for name in SCHEDULES:
+        box.get_by_label("Schedule").select_option(name)
+        expect(box.locator("pre")).to_contain_text(name)
+        expect(box.get_by_role("status")).not_to_contain_text("learning rate is 0. From")
+
+
+def test_a_logarithmic_axis_tells_what_lies_below_it(open_explorers: Callable[..., Page]) -> None:
+    box = explorer(open_explorers(), "schedules")
+    box.get_by_label("Log axis").check()
+    note = box.locator("figure p")
+    zero = "A rate of 0 has no place on a logarithmic axis; it is drawn at the lower edge."
+    expect(note).to_have_text(zero)
+    box.get_by_label("Schedule").select_option("PiecewiseConstantDecay")
+    expect(note).to_have_count(0)
+    box.get_by_label("Rates", exact=True).fill("0.1, 0, 0.001")
+    expect(note).to_have_text(zero)
+    box.get_by_label("Rates", exact=True).fill("0.1, 0.01, 1e-8")
+    expect(note).to_have_text(
+        "Rates below 1e-7 lie below this axis; they are drawn at its lower edge."
+    )
+
+
+def test_pooling_pads_with_nothing_and_dilation_is_told(
+    open_explorers: Callable[..., Page],
+) -> None:
+    box = explorer(open_explorers(), "convolution")
+    picture = box.get_by_role("img").first
+    expect(picture.locator("text")).to_have_text(["0", "0"])
+    expect(picture).to_have_attribute(
+        "aria-label",
+        "Height and width: 9 places of input and 2 of padding; 5 windows of 3 places, "
+        "each 2 further.",
+    )
+    for layer in ("MaxPooling2D", "AveragePooling2D"):
+        box.get_by_label("Layer").select_option(layer)
+        expect(picture.locator("text")).to_have_text(["–", "–"])
+        expect(picture).to_have_attribute(
+            "aria-label",
+            "Height and width: 9 places of input and 2 empty ones beside it; 5 windows of "
+            "3 places, each 2 further.",
+        )
+    box.get_by_label("Layer").select_option("Conv2D")
+    box.get_by_label("Strides").fill("1")
+    box.get_by_label("Dilation rate").fill("2")
+    expect(picture).to_have_attribute(
+        "aria-label",
+        "Height and width: 9 places of input and 4 of padding; 9 windows of 3 places, 2 apart, "
+        "each 1 further.",
+    )
+
+
+@pytest.mark.parametrize(("width", "mode"), [(1280, "light"), (360, "dark"), (320, "light")])
 def test_they_fit_and_have_no_barriers(
     open_explorers: Callable[..., Page], width: int, mode: str
 ) -> None:
     page = open_explorers(width=width, color_scheme=mode)
-    for _ in ("as they start", "and with a problem"):
+    long = "1000000, 1000000, 1000000, 1000000, 1, 1, 1"
+    for first, elements in [(long, "none"), (long.replace(" ", ""), "n" * 80), (None, None)]:
         found = Axe().run(page, ".kcourse-explorer", {"preload": False}).response["violations"]
         assert [(rule["id"], node["target"]) for rule in found for node in rule["nodes"]] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -514,8 +744,10 @@ def test_they_fit_and_have_no_barriers(
                 && e.getBoundingClientRect().right > box.getBoundingClientRect().right)
             .map(e => e.outerHTML.slice(0, 100)))"""
         assert page.locator(".kcourse-explorer").evaluate_all(sticking_out) == []
-        page.get_by_label("First shape").fill("1000000, 1000000, 1000000, 1000000, 1, 1, 1")
-        page.get_by_label("Elements").fill("none")
+        if first:
+            page.get_by_label("First shape").fill(first)
+            page.get_by_label("Second shape").fill(first)
+            page.get_by_label("Elements").fill(elements)
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
@@ -548,6 +780,13 @@ def test_without_javascript_a_picture_and_its_caption_stand_there(
         expect(box.locator("figcaption")).to_be_visible()
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 500
+        # No room is kept for a result.
+        stage = box.locator(".kcourse-explorer-stage")
+        figure = stage.locator("figure").bounding_box()
+        assert stage.bounding_box()["height"] < figure["height"] + 40
+    initial = page.locator("#explorer-schedules-initial").get_attribute("value")
+    alt = explorer(page, "schedules").locator("img").get_attribute("alt") or ""
+    assert f"rises in a straight line from {initial} to 0.1" in alt
 
 
 def test_on_paper_the_result_is_there_and_the_form_is_not(

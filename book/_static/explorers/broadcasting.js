@@ -1,20 +1,21 @@
 // Broadcasting of two shapes: the rules of NumPy and TensorFlow, and what each axis does.
 (function () {
   "use strict";
-  const { Problem, parts, quoted, grouped, counted, tuple } = globalThis.kcourseExplorers;
+  const { Problem, plain, parts, quoted, grouped, counted, tuple } = globalThis.kcourseExplorers;
   const MOST_AXES = 8;
   const LONGEST = 1_000_000;
 
   function shape(field, text) {
-    const lengths = parts(text).map((part) => {
-      if (!/^\d+$/.test(part) || Number(part) > LONGEST) {
+    const lengths = parts(field, text).map((part) => {
+      const length = plain(part);
+      if (!/^\d+$/.test(length) || Number(length) > LONGEST) {
         throw new Problem(
           field,
           `${quoted(part)} is not a length. Write whole numbers from 0 to ${grouped(LONGEST)} with commas ` +
             "between them, such as 3, 1. An empty field is a scalar.",
         );
       }
-      return Number(part);
+      return Number(length);
     });
     if (lengths.length > MOST_AXES) {
       throw new Problem(field, `${lengths.length} axes are too many. Write at most ${MOST_AXES}.`);

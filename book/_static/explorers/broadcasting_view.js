@@ -26,8 +26,7 @@
       if (stored[flat]) {
         picture.append(svg("rect", { ...box, fill: `url(#${id})` }));
       }
-      const middle = { x: x + WIDTH / 2, y: y + HEIGHT / 2 + 4, "text-anchor": "middle" };
-      picture.append(svg("text", { ...middle, class: "kcourse-explorer-number" }, text));
+      picture.append(svg("text", { x: x + WIDTH / 2, y: y + HEIGHT / 2 + 4, "text-anchor": "middle" }, text));
     });
     return picture;
   }

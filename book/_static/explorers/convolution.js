@@ -152,6 +152,7 @@
       layer,
       axes,
       transposed: isTransposed(layer),
+      pooling,
       input: shape(size, channels),
       output: shape(axes.map((one) => one.out), channelsOut),
       ...numbers,

@@ -38,10 +38,25 @@
   }
 
   // Return the time a batch takes in each stage that can overlap with others.
-  function costs({ read, map, calls, batch, train }) {
+  function costs(settings) {
+    const { read, map, calls, batch, train } = atMost(settings);
     return calls
       ? { reading: batch * read, mapping: (batch * (read + map)) / calls, training: train }
       : { "reading and mapping": batch * (read + map), training: train };
+  }
+
+  // A batch, or the calls under way, cannot be more than there are elements.
+  function atMost({ elements, calls, batch, ...others }) {
+    return { ...others, elements, calls: Math.min(calls, elements), batch: Math.min(batch, elements) };
+  }
+
+  // Return the time from one batch to the next, once the pipeline is full and goes on for long.
+  function pace(settings) {
+    const full = atMost(settings);
+    const batches = 4 * Math.max(full.calls, 1); // after `calls` batches all is as it was
+    const events = simulate({ ...full, elements: 2 * batches * full.batch });
+    const ends = events.filter((one) => one.stage === "train").map((one) => one.end);
+    return (ends.at(-1) - ends[batches - 1]) / batches;
   }
 
   // Put pieces of work that overlap into lanes: the first lane that is free.
@@ -89,6 +104,7 @@
     const most = Math.max(...Object.values(perBatch));
     const slowest = Object.keys(perBatch).filter((name) => perBatch[name] === most);
     const overlaps = settings.calls > 0 || settings.prefetch > 0;
+    const each = pace(settings);
     const faster = (inTurns.total / yours.total).toFixed(2);
     const sentences = [
       `This pipeline takes ${milliseconds(yours.total)}; one piece of work after the other, ` +
@@ -96,9 +112,12 @@
       `Training waits ${milliseconds(yours.waiting)} for data.`,
       !overlaps
         ? "Nothing overlaps, so all times add up."
-        : slowest.length === 1
-          ? `The bottleneck is ${slowest[0]}: ${milliseconds(most)} a batch.`
-          : `The bottlenecks are ${slowest.join(" and ")}: ${milliseconds(most)} a batch each.`,
+        : each > 1.05 * most
+          ? `Without prefetch, work goes at most ${counted(settings.calls, "element")} ahead while the model trains, so ` +
+            `times partly add up: ${milliseconds(each)} a batch in the long run, where the slowest stage alone takes ${milliseconds(most)}.`
+          : slowest.length === 1
+            ? `The bottleneck is ${slowest[0]}: ${milliseconds(most)} a batch.`
+            : `The bottlenecks are ${slowest.join(" and ")}: ${milliseconds(most)} a batch each.`,
     ];
     const parallel = settings.calls ? `, num_parallel_calls=${settings.calls}` : "";
     const ahead = settings.prefetch ? `.prefetch(${settings.prefetch})` : "";
@@ -107,7 +126,7 @@
       inTurns,
       yours,
       costs: perBatch,
-      slowest: overlaps ? slowest : [],
+      slowest,
       summary: sentences.join(" "),
       code: `dataset.map(read).map(prepare${parallel}).batch(${settings.batch})${ahead}`,
     };

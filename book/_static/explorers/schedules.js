@@ -1,9 +1,9 @@
 // Learning-rate schedules of Keras, step by step in float32 as Keras computes them.
 (function () {
   "use strict";
-  const { Problem, whole, real, parts, quoted, grouped } = globalThis.kcourseExplorers;
+  const { Problem, whole, real, parts, quoted, grouped, counted } = globalThis.kcourseExplorers;
   const MOST_STEPS = 1_000_000;
-  const MOST_POINTS = 400;
+  const MOST_COLUMNS = 400;
   const LARGEST_RATE = 1000;
   const f = Math.fround;
   const power = (base, exponent) => f(Math.pow(base, exponent));
@@ -31,7 +31,20 @@
   const SCHEDULES = {
     ExponentialDecay(fields) {
       const { initial, decay, given, done } = staircase(fields);
-      return { given, at: (step) => f(initial * power(decay, done(step))) };
+      return {
+        given,
+        at(step) {
+          const rate = f(initial * power(decay, done(step)));
+          if (!Number.isFinite(rate)) {
+            throw new Problem(
+              "decay_rate",
+              `With ${quoted(fields.decay_rate)}, the learning rate at step ${grouped(step)} is too large for float32. ` +
+                "Write a smaller decay rate or more decay steps.",
+            );
+          }
+          return rate;
+        },
+      };
     },
 
     InverseTimeDecay(fields) {
@@ -75,13 +88,11 @@
 
     CosineDecayRestarts(fields) {
       const [initial, length] = [rate(fields, "initial"), steps(fields, "decay_steps")];
-      const longer = f(real("t_mul", fields.t_mul, 1, 10));
-      const lower = f(real("m_mul", fields.m_mul, 0.01, 1));
-      const alpha = f(real("alpha", fields.alpha, 0, 1));
+      const typed = [real("t_mul", fields.t_mul, 1, 10), real("m_mul", fields.m_mul, 0.01, 1), real("alpha", fields.alpha, 0, 1)];
+      const [longer, lower, alpha] = typed.map(f);
+      const [t, m, a] = typed.map(float);
       return {
-        given:
-          `${float(initial)}, first_decay_steps=${length}, t_mul=${float(Number(fields.t_mul))}, ` +
-          `m_mul=${float(Number(fields.m_mul))}, alpha=${float(Number(fields.alpha))}`,
+        given: `${float(initial)}, first_decay_steps=${length}, t_mul=${t}, m_mul=${m}, alpha=${a}`,
         at(step) {
           let x = f(step / length);
           let restarts = Math.floor(x);
@@ -100,13 +111,14 @@
     },
 
     PiecewiseConstantDecay(fields) {
-      const bounds = parts(fields.boundaries).map((part) => whole("boundaries", part, 0, MOST_STEPS));
-      const values = parts(fields.values).map((part) => real("values", part, 0, LARGEST_RATE));
+      const bounds = parts("boundaries", fields.boundaries).map((part) => whole("boundaries", part, 0, MOST_STEPS));
+      const values = parts("values", fields.values).map((part) => real("values", part, 0, LARGEST_RATE));
       if (!bounds.length || bounds.some((bound, index) => index && bound <= bounds[index - 1])) {
-        throw new Problem("boundaries", `${quoted(fields.boundaries)} does not rise. Write rising steps with commas between them, such as 150, 300.`);
+        const wrong = bounds.length ? `${quoted(fields.boundaries)} does not rise.` : "There are no boundaries.";
+        throw new Problem("boundaries", `${wrong} Write rising steps with commas between them, such as 150, 300.`);
       }
       if (values.length !== bounds.length + 1) {
-        throw new Problem("values", `There are ${values.length} rates for ${bounds.length} boundaries. Write one rate more than boundaries: ${bounds.length + 1}.`);
+        throw new Problem("values", `${quoted(fields.values)} has ${counted(values.length, "rate")}. Write ${bounds.length + 1}, one more than boundaries.`);
       }
       return {
         given: `[${bounds.join(", ")}], [${values.map(float).join(", ")}]`,
@@ -126,12 +138,32 @@
     return Array.from({ length: count + 1 }, (_, index) => Math.round((index * last) / count));
   }
 
+  // Return the curve from step 0 to `last`. All steps are looked at, and a column of the picture has
+  // its lowest and its highest rate, so that not even a peak of one step is lost.
+  function outline(at, last) {
+    const width = Math.ceil((last + 1) / MOST_COLUMNS);
+    const points = [[0, at(0)]];
+    let smallest = Infinity; // of those above 0
+    for (let begin = 0; begin <= last; begin += width) {
+      let [low, high] = [[begin, Infinity], [begin, -Infinity]];
+      for (let step = begin; step < begin + width && step <= last; step += 1) {
+        const rate = at(step);
+        low = rate < low[1] ? [step, rate] : low;
+        high = rate > high[1] ? [step, rate] : high;
+        smallest = rate > 0 && rate < smallest ? rate : smallest;
+      }
+      points.push(...(low[0] < high[0] ? [low, high] : [high, low]));
+    }
+    points.push([last, at(last)]);
+    return { points, smallest };
+  }
+
   // Return the curve of the schedule in the fields, and its value at a step.
   function compute(fields) {
     const { given, at } = SCHEDULES[fields.schedule](fields);
     const shown = steps(fields, "shown");
     const step = whole("step", fields.step, 0, MOST_STEPS);
-    const points = evenly(shown, MOST_POINTS).map((one) => [one, at(one)]);
+    const { points, smallest } = outline(at, shown);
     const rates = points.map(([, value]) => value);
     const value = at(step);
     const [lowest, highest] = [Math.min(...rates), Math.max(...rates)];
@@ -142,7 +174,7 @@
       points,
       lowest,
       highest,
-      at,
+      smallest,
       table: evenly(shown, 8).map((one) => [one, at(one)]),
       code: `keras.optimizers.schedules.${fields.schedule}(${given})`,
       summary:

@@ -135,7 +135,7 @@ def _draw_timeline(axes: Axes, events: list[Event], lanes: int) -> None:
 def _schedules() -> tuple[Figure, str, str]:
     from keras.optimizers.schedules import CosineDecay
 
-    schedule = CosineDecay(0.0, decay_steps=450, alpha=0.0, warmup_target=0.1, warmup_steps=50)
+    schedule = CosineDecay(0.01, decay_steps=450, alpha=0.0, warmup_target=0.1, warmup_steps=50)
     figure = Figure(figsize=(6.4, 2.6))
     axes = figure.subplots()
     steps = np.arange(0, 601, 5)
@@ -143,9 +143,9 @@ def _schedules() -> tuple[Figure, str, str]:
     axes.set(xlabel="step", ylabel="learning rate")
     return (
         figure,
-        "A curve of the learning rate over 600 steps: it rises in a straight line to 0.1 at step "
-        "50, falls like half a cosine wave to 0 at step 500, and stays there.",
-        "CosineDecay with 50 steps of warm-up to 0.1 and 450 steps of decay.",
+        "A curve of the learning rate over 600 steps: it rises in a straight line from 0.01 "
+        "to 0.1 at step 50, falls like half a cosine wave to 0 at step 500, and stays there.",
+        "CosineDecay with 50 steps of warm-up from 0.01 to 0.1 and 450 steps of decay.",
     )
 
 

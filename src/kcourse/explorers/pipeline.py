@@ -90,12 +90,15 @@ def total(events: list[Event]) -> float:
 
 def costs(pipeline: Pipeline) -> dict[str, float]:
     """Return the milliseconds a batch takes in each stage that can overlap with others."""
+    # A batch, or the calls under way, cannot be more than there are elements.
+    batch = min(pipeline.batch, pipeline.elements)
     if not pipeline.calls:
-        in_turns = pipeline.batch * (pipeline.read + pipeline.map)
+        in_turns = batch * (pipeline.read + pipeline.map)
         return {"reading and mapping": in_turns, "training": pipeline.train}
+    calls = min(pipeline.calls, pipeline.elements)
     return {
-        "reading": pipeline.batch * pipeline.read,
-        "mapping": pipeline.batch * (pipeline.read + pipeline.map) / pipeline.calls,
+        "reading": batch * pipeline.read,
+        "mapping": batch * (pipeline.read + pipeline.map) / calls,
         "training": pipeline.train,
     }
 
