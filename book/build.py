@@ -26,6 +26,7 @@ import lesson_pages
 import nbformat
 import previews
 import publishing
+import replacing
 
 from kcourse.backends import BACKENDS
 from kcourse.cli import run
@@ -50,6 +51,7 @@ def build(out: Path, reports: Sequence[Path], site: publishing.Site) -> int:
             for a book that says that it was not measured.
         site: where the book and its course are published.
     """
+    replacing.refuse_a_checkout(out)
     if out.exists() and not _is_a_book(out):
         raise KcourseError(f"{out} is there and is no book. Name another folder with --out.")
     with tempfile.TemporaryDirectory(prefix="kcourse-book-") as scratch:
@@ -59,12 +61,12 @@ def build(out: Path, reports: Sequence[Path], site: publishing.Site) -> int:
             previews.draw(source / "_static" / "previews")
         measured = Path(scratch, "measured.json") if reports else None
         if measured:
-            whole = _merged([_read(report) for report in reports])
-            _check(whole["lessons"], reports[0], source / _LESSONS)
-            measured.write_text(json.dumps(whole), encoding="utf-8")
+            entries = [entry for report in reports for entry in _read(report)]
+            _check(entries, reports, source / _LESSONS)
+            measured.write_text(json.dumps(entries), encoding="utf-8")
         _check_contents(source)
         _run_sphinx(source, made, measured, site)
-        _replace(out, made)
+        replacing.replace(out, made)
     return sum("_static" not in page.parts for page in out.rglob("*.html"))
 
 
@@ -82,50 +84,48 @@ def lay_out(source: Path) -> None:
 def launch(out: Path, site: publishing.Site) -> int:
     """Write the copies of the lessons for Colab into ``out`` and return their number."""
     launch_copies.require_colab(site)
+    replacing.refuse_a_checkout(out)
     if out.exists() and any(out.iterdir()) and not launch_copies.are_copies(out):
         raise KcourseError(f"{out} is there and holds no copies. Name another with --launch.")
     with tempfile.TemporaryDirectory(prefix="kcourse-launch-") as scratch:
         count = launch_copies.write_copies(NOTEBOOKS, Path(scratch), site)
-        _replace(out, Path(scratch))
+        replacing.replace(out, Path(scratch))
     return count
 
 
 _AGAIN = "Run `kcourse verify --report` with this path, or build --without-verification."
 
 
-def _read(report: Path) -> dict[str, Any]:
-    """Return a report of ``kcourse verify``."""
+def _read(report: Path) -> list[dict[str, Any]]:
+    """Return the lessons of a report of ``kcourse verify``, each with all that is told of it."""
     try:
         measured = json.loads(report.read_text(encoding="utf-8"))
         for entry in measured["lessons"]:
-            _ = entry["key"], entry["backend"], entry["problems"], entry["cells"]
+            _ = entry["key"], BACKENDS.index(entry["backend"]), entry["problems"]
+            # Where outputs are not compared, there is no time of the run as shipped.
+            _ = float(entry["seconds_solved"]), float(entry["seconds_shipped"] or 0)
+            _ = entry["cells"], entry["exercises"]
             # A report may tell of lessons that were measured at different times.
             for name in ("date", "scale", "environment"):
                 entry.setdefault(name, measured[name])
             _ = entry["environment"].items(), *entry["devices"]
+            entry["report"] = str(report)
     except FileNotFoundError:
         raise KcourseError(f"There is no report {report}. {_AGAIN}", exit_code=1) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise KcourseError(f"{report} is no report of kcourse. {_AGAIN}", exit_code=1) from None
-    return dict(measured)
+    return list(measured["lessons"])
 
 
-def _merged(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the first report with the lessons of all, and the versions that the first lacks."""
-    environment: dict[str, Any] = {}
-    for report in reversed(reports):
-        environment |= report["environment"]
-    entries = [entry for report in reports for entry in report["lessons"]]
-    return {**reports[0], "environment": environment, "lessons": entries}
-
-
-def _check(entries: Sequence[dict[str, Any]], report: Path, lessons: Path) -> None:
+def _check(entries: Sequence[dict[str, Any]], reports: Sequence[Path], lessons: Path) -> None:
     """See that every lesson of the book was proved, in the form it has now."""
     for path in sorted(lessons.glob("*/*.ipynb")):
         key = path.relative_to(lessons).with_suffix("").as_posix()
         its_own = [entry for entry in entries if entry["key"] == key]
         if BACKENDS[0] not in (entry["backend"] for entry in its_own):
-            raise KcourseError(f"{report} does not tell of {key}. {_AGAIN}", exit_code=1)
+            raise KcourseError(
+                f"{key} on {BACKENDS[0]} is not in {_listed(reports)}. {_AGAIN}", exit_code=1
+            )
         cells = sum(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells)
         for entry in its_own:
             if problems := entry["problems"]:
@@ -133,20 +133,26 @@ def _check(entries: Sequence[dict[str, Any]], report: Path, lessons: Path) -> No
                 raise KcourseError(f"{where}: {problems[0]}", exit_code=1)
             if entry["cells"] != cells:
                 raise KcourseError(
-                    f"{report} is about another {key}: {entry['cells']} code cells, "
+                    f"{entry['report']} is about another {key}: {entry['cells']} code cells, "
                     f"now there are {cells}. {_AGAIN}",
                     exit_code=1,
                 )
 
 
+def _listed(files: Sequence[Path | str]) -> str:
+    return " and ".join(dict.fromkeys(map(str, files)))
+
+
 def _check_contents(source: Path) -> None:
     """See that the table of contents names every page, and no other."""
     from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
+    from yaml import YAMLError
 
     try:
         named = set(parse_toc_yaml(BOOK / "_toc.yml"))
-    except MalformedError as error:
-        raise KcourseError(f"book/_toc.yml cannot be read: {error}", exit_code=1) from None
+    except (OSError, ValueError, MalformedError, YAMLError) as error:
+        why = " ".join(str(error).split())  # YAML's own words fill several lines
+        raise KcourseError(f"book/_toc.yml cannot be read: {why}", exit_code=1) from None
     there = {
         path.relative_to(source).with_suffix("").as_posix()
         for path in source.rglob("*")
@@ -199,23 +205,6 @@ def _readable(line: str, source: Path) -> str:
             place = f"{located['file']}, cell {cells[index - 1].id}, line {within - 1}"
             line = place + line[located.end() :]
     return line.replace(f"{source}/", "")
-
-
-def _replace(out: Path, site: Path) -> None:
-    """Put the new site where the old one was; the two are never mixed."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    except OSError as error:
-        raise KcourseError(f"Nothing can be written to {out.parent}: {error.strerror}.") from None
-    try:
-        shutil.copytree(site, beside, dirs_exist_ok=True)
-        if out.exists():
-            shutil.rmtree(out)
-        beside.rename(out)
-        out.chmod(0o755)  # mkdtemp's folders are for the owner alone
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _is_a_book(folder: Path) -> bool:

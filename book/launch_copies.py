@@ -57,7 +57,7 @@ def require_colab(site: Site) -> None:
 def are_copies(folder: Path) -> bool:
     """Whether the folder holds copies of an earlier run, which may be replaced."""
     readme = folder / "README.md"
-    return readme.is_file() and readme.read_text(encoding="utf-8").startswith(_TITLE)
+    return readme.is_file() and readme.read_bytes().startswith(_TITLE.encode())
 
 
 def _for_colab(notebook: NotebookNode, lesson: str, site: Site) -> NotebookNode:

@@ -54,7 +54,7 @@ class Site:
     @property
     def host(self) -> str:
         """Return the kind of host whose addresses are known: github, gitlab, or nothing."""
-        name = urlsplit(self.repository).netloc
+        name = (urlsplit(self.repository).hostname or "").removeprefix("www.")
         if name == "github.com":
             return "github"
         return "gitlab" if name.startswith("gitlab.") else ""
@@ -155,10 +155,14 @@ def _checked(site: Site) -> Site:
         raise KcourseError(f'colab is {site.colab!r}. Write "off", or leave it empty.')
     if site.branch and not _BRANCH.fullmatch(site.branch):
         raise KcourseError(f"branch is {site.branch!r}. Write a branch's name, such as main.")
-    if site.repository and len(urlsplit(site.repository).path.strip("/").split("/")) < 2:
+    if site.repository and not _is_one_repository(site):
         raise KcourseError(
             f"repository is {site.repository!r}. Write the address of one repository, such as "
             "https://github.com/OWNER/NAME"
+        )
+    if site.url.rstrip("/").endswith(".html"):
+        raise KcourseError(
+            f"url is {site.url!r}, one page. Write the address of the folder that it is in."
         )
     for key in ("branch", "binder", "colab"):
         if getattr(site, key) and not site.repository:
@@ -171,6 +175,14 @@ def _checked(site: Site) -> Site:
         jupyterlab=site.jupyterlab.rstrip("/"),
         binder=site.binder.rstrip("/") or _BINDER,
     )
+
+
+def _is_one_repository(site: Site) -> bool:
+    """Whether the address is that of a repository, and not of an owner or of a page in one."""
+    parts = urlsplit(site.repository).path.strip("/").split("/")
+    if site.host == "github":
+        return len(parts) == 2
+    return len(parts) >= 2 and not (site.host == "gitlab" and "-" in parts)
 
 
 def _require_address(key: str, value: str, or_else: str = "") -> None:

@@ -2,8 +2,8 @@
 
 A lesson gives the Chinese of a term where it teaches the term, so the section is found by that;
 for the few terms whose Chinese no lesson gives, it is the section that says the English most
-often. The glossary links to these sections. A lesson has the Chinese of all its terms as keywords,
-which the search reads too.
+often. The glossary links to these sections. Where they lead, the lesson has the Chinese of the
+term as a keyword, which the search reads too.
 """
 
 from __future__ import annotations

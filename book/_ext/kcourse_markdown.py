@@ -32,6 +32,10 @@ class Generated(SphinxDirective):
         self.state.nested_parse(
             StringList(text.splitlines(), source=source), 0, container, match_titles=True
         )
+        # MyST puts sections into the document itself, and heeds another attribute in its HTML.
+        for title in self.state.document.findall(nodes.rubric):
+            if "heading-level" in title:
+                title["level"] = title["heading-level"]
         return list(container.children)
 
 

@@ -20,6 +20,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 _log = logging.getLogger(__name__)
 _CHINESE = re.compile(r"([\u3400-\u9fff]+)")
+_MARK = "language-zh-Hans"  # docutils makes it the attribute lang
 
 
 def _visit_math(translator: HTML5Translator, node: nodes.math) -> None:
@@ -65,10 +66,13 @@ class MarkChinese(SphinxPostTransform):
             parts = [part for part in _CHINESE.split(text.astext()) if part]
             if not any(_CHINESE.fullmatch(part) for part in parts):
                 continue
+            if isinstance(parent, nodes.literal):  # inline code is written as one element
+                parent["classes"].append(_MARK)
+                continue
             parent.replace(
                 text,
                 [
-                    nodes.inline("", part, classes=["language-zh-Hans"])
+                    nodes.inline("", part, classes=[_MARK])
                     if _CHINESE.fullmatch(part)
                     else nodes.Text(part)
                     for part in parts

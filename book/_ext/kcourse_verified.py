@@ -7,7 +7,8 @@ was built without a measurement. ``build.py`` has seen that the report covers ev
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ _LABELS = {
 
 
 class _FromReport(Generated):
-    def report(self) -> dict[str, Any] | None:
-        """Return what was measured, or ``None`` if nothing was."""
+    def report(self) -> list[dict[str, Any]] | None:
+        """Return what was measured, one entry a lesson and backend, or ``None``."""
         path = self.config.kcourse_verification
         return json.loads(Path(path).read_text(encoding="utf-8")) if path else None
 
@@ -51,7 +52,7 @@ class Verified(_FromReport):
         if report is None:
             yield f"**Not measured:** this copy of the book was built without a proof. {how}."
         else:
-            runs = [entry for entry in report["lessons"] if entry["key"] == self.arguments[0]]
+            runs = [entry for entry in report if entry["key"] == self.arguments[0]]
             runs.sort(key=lambda entry: BACKENDS.index(entry["backend"]))
             first, *others = [_proof(entry) for entry in runs]
             proved = f"**Last verified** with {first}."
@@ -80,48 +81,67 @@ class Verification(_FromReport):
         if report is None:
             yield ":::{warning}\nThis build of the book was not measured.\n:::"
             return
-        runs = {(entry["key"], entry["backend"]): entry for entry in report["lessons"]}
+        first: dict[str, dict[str, Any]] = {}  # later ones are of another device or backend
+        for entry in report:
+            if entry["backend"] == BACKENDS[0]:
+                first.setdefault(entry["key"], entry)
         rows = [
             "| Lesson | Code cells | Exercises | As shipped | With solutions |",
             "|:--|--:|--:|--:|--:|",
         ]
-        rows += [_row(lesson, runs[lesson.key, BACKENDS[0]]) for lesson in course()]
+        rows += [_row(lesson, first[lesson.key]) for lesson in course()]
         yield "\n".join(rows)
         others = [
-            _row_of_backend(lesson, runs[lesson.key, backend])
+            _row_of_backend(lesson, entry)
             for lesson in course()
-            for backend in BACKENDS[1:]
-            if (lesson.key, backend) in runs
+            for entry in sorted(report, key=lambda one: BACKENDS.index(one["backend"]))
+            if entry["key"] == lesson.key and entry is not first[lesson.key]
         ]
         if others:
             yield (
-                "Lessons that import Keras alone run on its other backends as well. These draw "
-                "other random numbers, so the stored outputs are not compared: every check and "
-                "every assertion in the lesson must hold."
+                "Lessons were run on other devices and, if they import Keras alone, on its other "
+                "backends as well. These draw other random numbers, so the stored outputs are not "
+                "compared: every check and every assertion in the lesson must hold."
             )
             head = ["| Lesson | Backend | Devices | With solutions |", "|:--|:--|:--|--:|"]
             yield "\n".join(head + others)
-        environment = report["environment"]
+        yield from _circumstances(report)
+
+
+def _circumstances(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each time, machine and set of versions that lessons were measured with."""
+    backends: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in entries:
+        seen = entry["environment"]
         versions = ", ".join(
-            f"{label} {environment[name]}" for name, label in _LABELS.items() if name in environment
+            f"{label} {seen[name]}" for name, label in _LABELS.items() if name in seen
         )
-        yield (
-            f"Measured on {report['date']} on a machine with {environment['cores']} cores, "
-            f"scale `{report['scale']}`, with {versions}."
-        )
+        cores = seen.get("cores", "?")
+        how = f"on a machine with {cores} cores, scale `{entry['scale']}`, with {versions}."
+        backends[entry["date"], how].add(entry["backend"])
+    for (date, how), its_own in backends.items():
+        # Where all was measured in one way, there is nothing to tell apart.
+        names = " and ".join(_LABELS[name] for name in BACKENDS if name in its_own)
+        what = f" (the lessons on {names})" if len(backends) > 1 else ""
+        yield f"Measured on {date}{what} {how}"
 
 
 def _row(lesson: Lesson, entry: dict[str, Any]) -> str:
     return (
         f"| {link_to(lesson)} | {entry['cells']} | {entry['exercises']} "
-        f"| {entry['seconds_shipped']:.1f} s | {entry['seconds_solved']:.1f} s |"
+        f"| {_seconds(entry['seconds_shipped'])} | {_seconds(entry['seconds_solved'])} |"
     )
+
+
+def _seconds(time: float | None) -> str:
+    """On a GPU the stored outputs are not compared, so there is no time of that run."""
+    return "–" if time is None else f"{time:.1f} s"
 
 
 def _row_of_backend(lesson: Lesson, entry: dict[str, Any]) -> str:
     return (
         f"| {link_to(lesson)} | {entry['backend']} | {', '.join(entry['devices'])} "
-        f"| {entry['seconds_solved']:.1f} s |"
+        f"| {_seconds(entry['seconds_solved'])} |"
     )
 
 

@@ -38,6 +38,12 @@ function offerFilter() {
     });
     for (const section of sections) {
       section.hidden = !section.querySelector(".kcourse-change:not([hidden])");
+      // "On this page" leads to what is shown.
+      for (const link of document.querySelectorAll(".bd-sidebar-secondary li a")) {
+        if (link.hash === `#${section.id}`) {
+          link.closest("li").hidden = section.hidden;
+        }
+      }
     }
     const shown = changes.filter((change) => !change.hidden).length;
     count.textContent = words.length ? `${shown} of ${changes.length} changes are shown.` : "";

@@ -12,6 +12,9 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from replacing import replace
+
+from kcourse.errors import KcourseError
 
 BOOK = Path(__file__).parents[2] / "book"
 ONE_PIXEL = (
@@ -93,7 +96,7 @@ def report(**changes: object) -> str:
         "seconds_solved": 1.0,
         "problems": [],
     }
-    whole = {"date": "2026-01-31", "scale": "quick", "environment": {"keras": "3.1.0"}}
+    whole = {"date": "2026-01-31", "scale": "quick", "environment": {"keras": "3.1.0", "cores": 2}}
     return json.dumps(whole | {"lessons": [entry | changes]})
 
 
@@ -195,10 +198,12 @@ def test_a_notebook_that_cannot_be_read_stops_it(small: SmallBook) -> None:
         (None, "There is no report"),
         ("{}", "is no report of kcourse"),
         ('{"environment": {}, "lessons": [{}]}', "is no report of kcourse"),
-        (report(key="01_small/02_other"), "does not tell of 01_small/01_lesson"),
+        ('{"lessons": []}', "01_small/01_lesson on tensorflow is not in "),
+        (report(backend="fortran"), "is no report of kcourse"),
+        (report(key="01_small/02_other"), "01_small/01_lesson on tensorflow is not in "),
         (report(cells=9), "is about another 01_small/01_lesson: 9 code cells, now there are 1."),
         (report(problems=["cell sum differs"]), "not proved on tensorflow: cell sum differs"),
-        (report(backend="jax"), "does not tell of 01_small/01_lesson"),
+        (report(backend="jax"), "01_small/01_lesson on tensorflow is not in "),
     ],
 )
 def test_a_report_that_does_not_prove_every_lesson_stops_it(
@@ -230,6 +235,69 @@ def test_a_report_on_another_backend_counts_as_well(small: SmallBook) -> None:
     told = small.problem("--report", "report.json", "--report", "jax.json")
     assert "01_small/01_lesson is not proved on jax: a check is wrong" in told
     assert len(told.splitlines()) == 1
+
+
+def test_of_several_reports_the_one_at_fault_is_named(small: SmallBook) -> None:
+    small.write("report.json", report())
+    small.write("jax.json", report(backend="jax", cells=9))
+    told = small.problem("--report", "report.json", "--report", "jax.json")
+    assert f"{small.folder / 'jax.json'} is about another 01_small/01_lesson" in told
+
+
+@pytest.mark.parametrize("contents", [b"root: [", b"root: \xe9\n", b"\t"])
+def test_contents_that_cannot_be_read_are_one_line(small: SmallBook, contents: bytes) -> None:
+    (small.folder / "book/_toc.yml").write_bytes(contents)
+    told = small.problem()
+    assert told.startswith("book: book/_toc.yml cannot be read: ")
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--out", "--launch"])
+def test_a_checkout_is_left_alone(small: SmallBook, option: str) -> None:
+    mine = small.folder / "mine"
+    (mine / ".git").mkdir(parents=True)
+    (mine / "searchindex.js").touch()
+    (mine / "README.md").write_text("# Copies of the lessons for Colab\n", encoding="utf-8")
+    there = ("--site", "repository=https://github.com/OWNER/NAME")
+    done = small.build("--without-verification", option, "mine", *there)
+    assert done.returncode == 2
+    assert done.stderr == f"book: {mine} is a git checkout; name another folder.\n"
+    assert (mine / ".git").is_dir()
+
+
+def test_a_swap_that_fails_leaves_the_book_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, made = tmp_path / "book", tmp_path / "made"
+    for folder in (out, made):
+        folder.mkdir()
+        (folder / "index.html").write_text(folder.name, encoding="utf-8")
+    rename = Path.rename
+
+    def fail_once(path: Path, target: Path) -> Path:
+        if target == out:
+            monkeypatch.undo()
+            raise OSError(16, "Device or resource busy")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_once)
+    with pytest.raises(KcourseError) as raised:
+        replace(out, made)
+    assert str(raised.value) == f"{out} cannot be written: Device or resource busy."
+    assert (out / "index.html").read_text(encoding="utf-8") == "book"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["book", "made"]
+
+    replace(out, made)
+    assert (out / "index.html").read_text(encoding="utf-8") == "made"
+    assert out.stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["book", "made"]
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    with pytest.raises(KcourseError, match="book cannot be written: File exists"):
+        replace(Path("/dev/null/book"), made)
 
 
 def test_a_folder_that_is_no_book_is_left_alone(small: SmallBook) -> None:

@@ -16,7 +16,7 @@ from nbformat.v4 import new_markdown_cell
 
 from kcourse import lessons
 from kcourse.explorers import figures
-from kcourse.explorers.pipeline import Pipeline, simulate, total
+from kcourse.explorers.pipeline import Pipeline, costs, simulate, total
 
 BOOK = Path(__file__).parents[2] / "book"
 PLACES = tomllib.loads((BOOK / "explorers.toml").read_text(encoding="utf-8"))
@@ -130,6 +130,14 @@ def test_what_overlaps_ends_sooner() -> None:
     yours = SLOWEST_IS["training"]
     ends = [total(simulate(one)) for one in (yours, replace(yours, calls=0, prefetch=0))]
     assert ends == [35 + 5 + 4 * 80, 8 * 35 + 4 * 80]
+
+
+@pytest.mark.parametrize("calls", [0, 2, 16])
+def test_no_stage_takes_longer_for_a_batch_than_the_whole_pipeline(calls: int) -> None:
+    pipeline = Pipeline(elements=4, calls=calls, batch=16)
+    found = costs(pipeline)
+    assert max(found.values()) <= total(simulate(pipeline))
+    assert found.get("mapping", 50) >= 50, "one element alone takes this long"
 
 
 def _milliseconds(pipeline: Pipeline) -> float:

@@ -73,6 +73,11 @@ def test_gitlab_writes_its_addresses_in_its_own_way() -> None:
     assert str(there.issue("index")).startswith(f"{start}/issues/new?issue%5Btitle%5D=")
 
 
+@pytest.mark.parametrize("host", ["github.com", "GitHub.com", "www.github.com"])
+def test_github_is_known_however_its_name_is_written(host: str) -> None:
+    assert site(f"repository=https://{host}/OWNER/kcourse").host == "github"
+
+
 def test_a_host_of_another_kind_has_what_any_repository_has() -> None:
     there = site("repository=https://git.example.org/team/kcourse")
     (binder,) = there.launches(LESSON)
@@ -111,6 +116,10 @@ def test_the_address_of_the_book_ends_with_a_slash_and_gives_its_path() -> None:
         ("repo=https://github.com/a/b", "'repo' is no setting. There are repository, branch"),
         ("repository=http://github.com/a/b", "'http://github.com/a/b'. Write an address that"),
         ("repository=https://github.com/a", "Write the address of one repository"),
+        ("repository=https://github.com/a/b/tree/main", "Write the address of one repository"),
+        ("repository=https://www.GitHub.com/a/b/c", "Write the address of one repository"),
+        ("repository=https://gitlab.com/a/b/-/tree/main", "Write the address of one repository"),
+        ("url=https://x.org/course/index.html", "Write the address of the folder"),
         ('url=https://x.org/"><script>', "Write an address that begins with https://"),
         ("url=owner.github.io", "url is 'owner.github.io'. Write an address"),
         ("jupyterlab=hub", "jupyterlab is 'hub'. Write an address"),

@@ -289,6 +289,7 @@ def test_every_exercise_is_explained_once_and_linked_both_ways(book: Path) -> No
         section = solutions.split(f'id="solution-{name}"')[1].split('id="solution-')[0]
         assert section.count('<li><div class="highlight-python') == len(exercise.near_misses)
         assert section.count("<details>") == len(exercise.alternatives)
+        assert section.count('<h4 class="rubric">Common wrong answers') == 1
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -362,7 +363,7 @@ def test_the_verification_page_shows_the_report(open_page: Callable[..., Page]) 
     expect(others.locator("tbody tr")).to_have_count(len(on_keras_alone))
     for text in ("jax", "cpu:0", "78.9 s"):
         expect(others.locator("tbody tr").first).to_contain_text(text)
-    expect(page.locator("article")).to_contain_text("Measured on 2026-01-31")
+    expect(page.locator("article")).to_contain_text("Measured on 2026-01-31 on a machine with 2")
 
 
 def test_a_check_is_shown_as_a_card(open_page: Callable[..., Page]) -> None:
@@ -377,10 +378,21 @@ def test_chinese_is_marked_as_chinese(open_page: Callable[..., Page]) -> None:
     expect(page.locator('dt [lang="zh-Hans"]', has_text="广播")).to_be_visible()
 
 
+def test_chinese_in_inline_code_is_marked_as_chinese(book: Path) -> None:
+    codes = [
+        found
+        for page in book.rglob("*.html")
+        for found in re.findall(r"<code[^>]*>[^<]*[\u3400-\u9fff]", page.read_text("utf-8"))
+    ]
+    assert codes
+    assert all('lang="zh-Hans"' in code for code in codes), codes
+
+
 def test_the_changes_can_be_filtered_by_words(open_page: Callable[..., Page]) -> None:
     page = open_page("changes.html")
     every_change = page.locator(".kcourse-change")
     assert every_change.count() == len(changes())
+    assert page.locator(".kcourse-change h3.rubric").count() == len(changes())
     field = page.get_by_label("Show only changes with these words")
     field.fill("predict_classes")
     shown = page.locator(".kcourse-change:visible")
@@ -389,5 +401,9 @@ def test_the_changes_can_be_filtered_by_words(open_page: Callable[..., Page]) ->
     )
     assert 0 < shown.count() < 5
     expect(shown.first).to_contain_text("predict_classes")
+    sections = page.locator("article section section:visible")
+    links = page.locator(".bd-sidebar-secondary li:visible")
+    assert links.count() == sections.count() < len(LESSON_PAGES)
     field.fill("")
     expect(every_change.last).to_be_visible()
+    expect(links).to_have_count(len(LESSON_PAGES))
