@@ -134,6 +134,12 @@ def test_every_stored_check_says_not_attempted(lesson: Lesson) -> None:
 
 
 @every_lesson
+def test_no_progress_is_stored_as_it_is_the_learners_own(lesson: Lesson) -> None:
+    (cell,) = (c for c in code_cells(lesson) if c.source.strip() == "progress()")
+    assert cell.outputs == [], f"make store ARGS=notebooks/{lesson.key}.ipynb"
+
+
+@every_lesson
 def test_every_figure_has_a_text_alternative(lesson: Lesson) -> None:
     figures = [
         c for c in code_cells(lesson) if any("image/png" in o.get("data", {}) for o in c.outputs)

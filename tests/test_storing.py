@@ -32,6 +32,13 @@ def test_outputs_are_written_and_nothing_of_this_machine(tmp_path: Path) -> None
     assert notebook.cells[1].metadata == {}
 
 
+def test_the_progress_of_whoever_stores_is_not_stored(tmp_path: Path) -> None:
+    calls = (new_code_cell(source) for source in ("from kcourse import progress", "progress()"))
+    path = written(tmp_path / "lesson.ipynb", *calls)
+    store_outputs(path)
+    assert nbformat.read(path, as_version=4).cells[1].outputs == []
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

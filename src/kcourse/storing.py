@@ -1,8 +1,9 @@
 """Run a lesson as shipped and store it in the form in which it is kept in the repository.
 
-Outputs are those of this run; metadata that differs between machines is dropped; the cells of an
-exercise get the ids that the course knows them by, and other new cells readable ones (JupyterLab
-gives random ids, and shows no way to change them).
+Outputs are those of this run; that of ``progress()`` is left out, as it is another for each learner.
+Metadata that differs between machines is dropped; the cells of an exercise get the ids that the
+course knows them by, and other new cells readable ones (JupyterLab gives random ids, and shows no
+way to change them).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def store_outputs(path: Path) -> None:
                     f"{path.name}: cell {cell.id} wrote to stderr: {output.text.strip()}",
                     exit_code=1,
                 )
-    write_text(path, nbformat.writes(_with_stable_metadata(executed)) + "\n")
+    write_text(path, nbformat.writes(_with_what_stays(executed)) + "\n")
 
 
 def name_cells(notebook: NotebookNode) -> NotebookNode:
@@ -86,8 +87,8 @@ def _readable(source: str, taken: set[str]) -> str:
     return name
 
 
-def _with_stable_metadata(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs between machines and runs from the notebook's metadata."""
+def _with_what_stays(notebook: NotebookNode) -> NotebookNode:
+    """Drop what differs between machines, runs and learners."""
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -95,6 +96,8 @@ def _with_stable_metadata(notebook: NotebookNode) -> NotebookNode:
         }
     )
     for cell in notebook.cells:
+        if cell.source.strip() == "progress()":
+            cell.outputs = []
         cell.metadata.pop("execution", None)
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("editable", None)
