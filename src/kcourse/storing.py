@@ -1,10 +1,9 @@
 """Run a lesson as shipped and store it in the form in which it is kept in the repository.
 
-Outputs are those of this run; that of ``progress()`` is left out, as it is another for each learner.
+Outputs are those of this run; that of ``progress()``, another for each learner, is left out.
 Metadata that differs between machines is dropped; the cells of an exercise get the ids that the
 course knows them by, and other new cells readable ones (JupyterLab gives random ids, and shows no
 way to change them).
-"""
 
 from __future__ import annotations
 
