@@ -4,6 +4,7 @@ Outputs are those of this run; that of ``progress()``, another for each learner,
 Metadata that differs between machines is dropped; the cells of an exercise get the ids that the
 course knows them by, and other new cells readable ones (JupyterLab gives random ids, and shows no
 way to change them).
+"""
 
 from __future__ import annotations
 
