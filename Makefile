@@ -11,6 +11,10 @@ unexport PYTHONDONTWRITEBYTECODE
 JAX_KEEPS_WHAT_IT_COMPILED := JAX_COMPILATION_CACHE_DIR="$(CURDIR)/build/jax-compiled" \
   JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
+# `fewest`: one version of a package on every Python, so that all learners have the same course.
+RESOLVE := $(PY) -m uv pip compile --upgrade --universal --fork-strategy fewest --python-version 3.11 \
+  --generate-hashes --no-annotate --quiet --custom-compile-command "make lock"
+
 .PHONY: learn test lint unit verify verify-jax book browser store lock clean help
 
 help:  ## list the commands
@@ -53,18 +57,14 @@ store: environment  ## run the lessons as shipped and store their outputs (ARGS=
 	.venv/bin/kcourse verify --store $(ARGS)
 
 lock: environment  ## resolve requirements.lock anew from pyproject.toml, and the locks beside it
-	# `fewest`: one version of a package on every Python, so that all learners have the same course.
-	$(PY) -m uv pip compile pyproject.toml --extra verify --extra book --extra dask --extra serving --extra spark --extra java \
-	  --group dev --upgrade \
-	  --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --quiet \
-	  --custom-compile-command "make lock" --output-file requirements.lock
+	$(RESOLVE) pyproject.toml --extra verify --extra book --extra dask --extra serving --extra spark --extra java \
+	  --group dev --output-file requirements.lock
 	# What .venv has is left out of what is put beside it. otter-grader wants wrapt<2 without need;
 	# TensorFlow takes any.
 	for name in peers jax gpu hub; do \
-	  echo 'wrapt>=1.16' | $(PY) -m uv pip compile requirements-$$name.in --constraints requirements.lock \
+	  echo 'wrapt>=1.16' | $(RESOLVE) requirements-$$name.in --constraints requirements.lock \
 	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) \
-	    --overrides - --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --quiet \
-	    --custom-compile-command "make lock" --output-file requirements-$$name.lock || exit 1; \
+	    --overrides - --output-file requirements-$$name.lock || exit 1; \
 	done
 
 clean:  ## remove what was built, not the environment and not the workspace
